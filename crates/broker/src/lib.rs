@@ -1,0 +1,1 @@
+//! The server side of Kafka's protocol over the log.

@@ -1,0 +1,1 @@
+//! Kafka client: whole-batch producer and fetcher, groups and admin, over TCP and in process.

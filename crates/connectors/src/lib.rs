@@ -1,0 +1,1 @@
+//! Connectors: what tables read from and write to.

@@ -1,0 +1,1 @@
+//! Kafka's wire protocol: framing, messages and record batches, without I/O.
