@@ -1,1 +1,5 @@
 //! Kafka's wire protocol: framing, messages and record batches, without I/O.
+
+mod error;
+
+pub use error::{ErrorKind, Result, WireError};
