@@ -1,0 +1,210 @@
+//! The options of a `WITH` clause, read under Flink's names with Flink's spellings.
+//!
+//! A connector lists every option it knows as an [`OptionSpec`]; whatever else the declaration says is an error that
+//! names the nearest one. Values are read by type, and a value that cannot be read is an error that says what can.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use millstream_engine::connector::ConnectorError;
+
+/// An option that a connector or format knows.
+#[derive(Debug, Clone, Copy)]
+pub struct OptionSpec {
+    /// The key; one that ends in `*` stands for every key with the rest as prefix.
+    pub key: &'static str,
+    /// What it means, its unit and its default, for the reference page.
+    pub meaning: &'static str,
+}
+
+impl OptionSpec {
+    fn matches(&self, key: &str) -> bool {
+        match self.key.strip_suffix('*') {
+            Some(prefix) => key.starts_with(prefix),
+            None => self.key == key,
+        }
+    }
+}
+
+/// Options that every table may carry: the session reads them, connectors only let them pass.
+pub const TABLE_OPTIONS: &[OptionSpec] = &[
+    OptionSpec { key: "connector", meaning: "which connector the table uses; required" },
+    OptionSpec {
+        key: "errors.tolerance",
+        meaning: "`none` fails at the first record that cannot be read, `all` counts it and goes on",
+    },
+    OptionSpec {
+        key: "errors.deadletterqueue.topic.name",
+        meaning: "with `errors.tolerance` = `all`: the topic that takes records that cannot be read",
+    },
+];
+
+/// The options of one table.
+#[derive(Debug, Clone)]
+pub struct Options {
+    values: BTreeMap<String, String>,
+}
+
+impl Options {
+    /// Checks that every key of `values` is known.
+    ///
+    /// # Errors
+    /// An unknown key, with the nearest known one.
+    pub fn new(values: &BTreeMap<String, String>, known: &[&[OptionSpec]]) -> Result<Self, ConnectorError> {
+        for key in values.keys() {
+            let specs = || known.iter().copied().flatten().chain(TABLE_OPTIONS);
+            if !specs().any(|spec| spec.matches(key)) {
+                return Err(unknown(key, specs().map(|spec| spec.key)));
+            }
+        }
+        Ok(Self { values: values.clone() })
+    }
+
+    /// The value as written.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.values.get(key).map(String::as_str)
+    }
+
+    /// The value of an option that must be there.
+    ///
+    /// # Errors
+    /// When it is not; `example` shows how it is written.
+    pub fn required(&self, key: &str, example: &str) -> Result<&str, ConnectorError> {
+        self.text(key).ok_or_else(|| ConnectorError::Declaration {
+            option: None,
+            column: None,
+            message: format!("the option '{key}' is missing: add for example '{key}' = '{example}'"),
+        })
+    }
+
+    /// A whole number of at least `least`.
+    ///
+    /// # Errors
+    /// When the value is no such number.
+    pub fn integer(&self, key: &str, default: i64, least: i64) -> Result<i64, ConnectorError> {
+        self.optional_integer(key, least).map(|value| value.unwrap_or(default))
+    }
+
+    /// A whole number of at least `least`, if the option is there.
+    ///
+    /// # Errors
+    /// When the value is no such number.
+    pub fn optional_integer(&self, key: &str, least: i64) -> Result<Option<i64>, ConnectorError> {
+        let Some(text) = self.text(key) else { return Ok(None) };
+        match text.trim().parse() {
+            Ok(value) if value >= least => Ok(Some(value)),
+            _ => Err(invalid(key, text, &format!("a whole number of at least {least}"))),
+        }
+    }
+
+    /// `true` or `false`.
+    ///
+    /// # Errors
+    /// When the value is neither.
+    pub fn boolean(&self, key: &str, default: bool) -> Result<bool, ConnectorError> {
+        match self.text(key) {
+            None => Ok(default),
+            Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+            Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+            Some(text) => Err(invalid(key, text, "'true' or 'false'")),
+        }
+    }
+
+    /// One of the named choices.
+    ///
+    /// # Errors
+    /// When the value is none of them.
+    pub fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)], default: T) -> Result<T, ConnectorError> {
+        let Some(text) = self.text(key) else { return Ok(default) };
+        match choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
+            Some((_, choice)) => Ok(*choice),
+            None => {
+                let names: Vec<String> = choices.iter().map(|(name, _)| format!("'{name}'")).collect();
+                Err(invalid(key, text, &names.join(", ")))
+            }
+        }
+    }
+
+    /// A duration in Flink's spelling, such as `5 s`, `200ms` or `1 min`; a bare number is milliseconds.
+    ///
+    /// # Errors
+    /// When the value cannot be read so.
+    pub fn duration(&self, key: &str, default: Duration) -> Result<Duration, ConnectorError> {
+        let Some(text) = self.text(key) else { return Ok(default) };
+        parse_duration(text).ok_or_else(|| invalid(key, text, "a duration such as '5 s', '200ms' or '1 min'"))
+    }
+
+    /// A list of names separated by `;`.
+    pub fn list(&self, key: &str) -> Vec<String> {
+        let text = self.text(key).unwrap_or_default();
+        text.split(';').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Every option whose key starts with `prefix`, the prefix cut off.
+    pub fn with_prefix(&self, prefix: &str) -> BTreeMap<String, String> {
+        let cut =
+            |(key, value): (&String, &String)| Some((key.strip_prefix(prefix)?.to_owned(), value.clone()));
+        self.values.iter().filter_map(cut).collect()
+    }
+}
+
+/// An error about the value of an option.
+pub fn invalid(key: &str, value: &str, expected: &str) -> ConnectorError {
+    ConnectorError::Declaration {
+        option: Some(key.to_owned()),
+        column: None,
+        message: format!("'{value}' is not a value of '{key}': it takes {expected}"),
+    }
+}
+
+fn unknown<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> ConnectorError {
+    let nearest = known.map(|name| (distance(key, name), name)).min();
+    let hint = match nearest {
+        Some((distance, name)) if distance <= name.len().max(3) / 3 + 1 => {
+            format!(": did you mean '{name}'?")
+        }
+        _ => String::new(),
+    };
+    ConnectorError::Declaration {
+        option: Some(key.to_owned()),
+        column: None,
+        message: format!("the option '{key}' is not known here{hint}"),
+    }
+}
+
+/// The number of single-character edits between two words.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.iter().enumerate() {
+            let substitution = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = substitution.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit = text[digits..].trim().to_ascii_lowercase();
+    let nanos: u64 = match unit.as_str() {
+        "ns" | "nano" | "nanos" | "nanosecond" | "nanoseconds" => 1,
+        "µs" | "us" | "micro" | "micros" | "microsecond" | "microseconds" => 1_000,
+        "" | "ms" | "milli" | "millis" | "millisecond" | "milliseconds" => 1_000_000,
+        "s" | "sec" | "secs" | "second" | "seconds" => 1_000_000_000,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60_000_000_000,
+        "h" | "hour" | "hours" => 3_600_000_000_000,
+        "d" | "day" | "days" => 86_400_000_000_000,
+        _ => return None,
+    };
+    number.checked_mul(nanos).map(Duration::from_nanos)
+}
+
+#[cfg(test)]
+mod tests;
