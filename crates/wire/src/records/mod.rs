@@ -1,0 +1,29 @@
+//! Record batches of magic 2, the one format that logs, Produce and Fetch share (KIP-98).
+//!
+//! - [`BatchHeader`]: the 61-byte header, and the fields that a broker patches in place ([`assign_offset`],
+//!   [`set_max_timestamp`]).
+//! - [`BatchView`] and [`Batch`]: one whole batch; [`Batches`] and [`SharedBatches`] walk many.
+//! - [`Records`]: the records of an uncompressed body, without allocation; [`check_records`] is a broker's check.
+//! - [`BatchBuilder`]: writes batches. [`ControlRecord`]: transaction markers.
+//!
+//! Old formats (magic 0 and 1) are refused: Kafka 4 does not write or accept them either (KIP-724).
+
+mod batch;
+mod builder;
+mod control;
+mod header;
+mod record;
+#[cfg(test)]
+mod tests;
+
+pub use batch::{Batch, BatchView, Batches, SharedBatches, Tail};
+pub use builder::{BatchBuilder, FinishOptions};
+pub use control::{ControlRecord, end_transaction_batch, parse_control};
+pub use header::{
+    ABSENT, Attributes, BATCH_HEADER_LEN, BATCH_LENGTH_PREFIX_LEN, BatchHeader, MAGIC_V2, ProducerStamp,
+    TimestampType, assign_offset, set_max_timestamp, set_producer,
+};
+pub use record::{
+    Header, HeaderIter, Headers, RECORD_LEN_MIN, Record, RecordRules, RecordSummary, Records, check_records,
+    range_in,
+};
