@@ -4,6 +4,8 @@
 //! Callers that only choose what to do next (ask for more bytes, answer an error code, close the connection) look
 //! at [`WireError::kind`]; the mapping to Kafka's error codes is the broker's.
 
+use crate::protocol::VersionRange;
+
 /// What is wrong with bytes that were to be decoded, or with values that were to be encoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -76,6 +78,66 @@ pub enum WireError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// Null where the protocol does not allow it.
+    #[error("{what} must not be null")]
+    UnexpectedNull {
+        /// The field, or the type of the value that was being read.
+        what: &'static str,
+    },
+    /// A string that is not UTF-8.
+    #[error("{what} is not valid UTF-8")]
+    InvalidUtf8 {
+        /// The field, or the type of the value that was being read.
+        what: &'static str,
+    },
+    /// An API key that Kafka does not have.
+    #[error("API key {key} is unknown")]
+    UnknownApiKey {
+        /// The key as it stood in the request.
+        key: i16,
+    },
+    /// A version of a message that Kafka 4.3 does not define.
+    #[error("{message} has the versions {supported}, not {version}")]
+    UnsupportedVersion {
+        /// Kafka's name of the message.
+        message: &'static str,
+        /// The version asked for.
+        version: i16,
+        /// The versions there are.
+        supported: VersionRange,
+    },
+    /// No version of an API is known to both sides.
+    #[error("the broker has {api} in the versions {theirs}, this client in {ours}")]
+    NoCommonVersion {
+        /// Kafka's name of the API.
+        api: &'static str,
+        /// The versions of this side.
+        ours: VersionRange,
+        /// The versions of the other side.
+        theirs: VersionRange,
+    },
+    /// An API that the broker does not offer.
+    #[error("the broker does not offer {api}")]
+    ApiNotOffered {
+        /// Kafka's name of the API.
+        api: &'static str,
+    },
+    /// A field is set that this version of its message cannot carry and that must not be dropped.
+    #[error("{field} is set, but version {version} cannot carry it")]
+    UnsupportedField {
+        /// The field, with its message and struct in Kafka's names.
+        field: &'static str,
+        /// The version that was to be written.
+        version: i16,
+    },
+    /// A response that answers another request than the one expected.
+    #[error("the response has correlation id {found}, expected {expected}")]
+    CorrelationMismatch {
+        /// The id in the response.
+        found: i32,
+        /// The id of the request.
+        expected: i32,
+    },
     /// A record without a key where the topic is compacted.
     #[error("record {index} of the batch has no key, which a compacted topic needs")]
     MissingKey {
@@ -108,8 +170,17 @@ impl WireError {
             | Self::VarintOverflow { .. }
             | Self::BadCrc { .. }
             | Self::CorruptCompression { .. } => ErrorKind::Corrupt,
-            Self::InvalidValue { .. } | Self::MissingKey { .. } => ErrorKind::Invalid,
-            Self::UnsupportedMagic { .. } | Self::UnsupportedCompression { .. } => ErrorKind::Unsupported,
+            Self::InvalidUtf8 { .. } | Self::CorrelationMismatch { .. } => ErrorKind::Corrupt,
+            Self::InvalidValue { .. } | Self::MissingKey { .. } | Self::UnexpectedNull { .. } => {
+                ErrorKind::Invalid
+            }
+            Self::UnsupportedMagic { .. }
+            | Self::UnsupportedCompression { .. }
+            | Self::UnknownApiKey { .. }
+            | Self::UnsupportedVersion { .. }
+            | Self::NoCommonVersion { .. }
+            | Self::ApiNotOffered { .. }
+            | Self::UnsupportedField { .. } => ErrorKind::Unsupported,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
         }
     }
