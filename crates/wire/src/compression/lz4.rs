@@ -10,7 +10,7 @@
 //! ```
 
 use lz4_flex::block::{
-    CompressTable, DecompressError, compress_into_with_table, decompress_into_with_dict,
+    CompressTable, DecompressError, compress_into_with_table, decompress_into, decompress_into_with_dict,
     get_maximum_output_size,
 };
 use twox_hash::XxHash32;
@@ -110,8 +110,12 @@ fn decompress_block(block: &[u8], frame: &Descriptor, max_bytes: usize, out: &mu
     let room = possible.min(max_bytes - start);
     out.resize(start + room, 0);
     let (before, target) = out.split_at_mut(start);
-    let window = if frame.linked { &before[start.saturating_sub(WINDOW_BYTES)..] } else { &[][..] };
-    match decompress_into_with_dict(block, target, window) {
+    let decoded = if frame.linked {
+        decompress_into_with_dict(block, target, &before[start.saturating_sub(WINDOW_BYTES)..])
+    } else {
+        decompress_into(block, target)
+    };
+    match decoded {
         Ok(written) => {
             out.truncate(start + written);
             Ok(())
