@@ -10,7 +10,8 @@
 use bytes::{Bytes, BytesMut};
 
 use super::header::{
-    ABSENT, Attributes, BATCH_HEADER_LEN, BATCH_LENGTH_PREFIX_LEN, BatchHeader, ProducerStamp, rewrite,
+    Attributes, BATCH_HEADER_LEN, BATCH_LENGTH_PREFIX_LEN, BatchHeader, NO_LEADER_EPOCH, NO_TIMESTAMP,
+    ProducerStamp, rewrite,
 };
 use super::record::Header;
 use crate::compression::{Compression, Compressor};
@@ -60,8 +61,8 @@ impl BatchBuilder {
             buffer: BytesMut::new(),
             size_limit_bytes,
             record_count: 0,
-            base_timestamp: ABSENT,
-            max_timestamp: ABSENT,
+            base_timestamp: NO_TIMESTAMP,
+            max_timestamp: NO_TIMESTAMP,
         }
     }
 
@@ -113,19 +114,18 @@ impl BatchBuilder {
         }
 
         // The fields before the key are gathered behind room for the record's length, whose size they decide.
-        let mut fields = [0u8; 1 + varint::MAX_LEN_64 + 2 * varint::MAX_LEN_32];
-        let mut at = 1;
-        at += varint::write_i64(timestamp_ms.wrapping_sub(self.base_timestamp), &mut fields[at..]);
-        at += varint::write_i32(self.record_count, &mut fields[at..]);
-        at += varint::write_i32(nullable_len(key), &mut fields[at..]);
+        let mut fields = [0u8; varint::MAX_LEN_32 + 1 + varint::MAX_LEN_64 + 2 * varint::MAX_LEN_32];
+        let mut end = varint::MAX_LEN_32 + 1;
+        end += varint::write_i64(timestamp_ms.wrapping_sub(self.base_timestamp), &mut fields[end..]);
+        end += varint::write_i32(self.record_count, &mut fields[end..]);
+        end += varint::write_i32(nullable_len(key), &mut fields[end..]);
         let value_len = nullable_len(value);
-        let length = at + varint::len_i32(value_len) + content;
-        let mut prefix = [0u8; varint::MAX_LEN_32];
-        let prefix_len = varint::write_i32(length as i32, &mut prefix);
+        let length = end - varint::MAX_LEN_32 + varint::len_i32(value_len) + content;
+        let start = varint::MAX_LEN_32 - varint::len_i32(length as i32);
+        varint::write_i32(length as i32, &mut fields[start..]);
 
-        self.buffer.reserve(prefix_len + length);
-        self.buffer.extend_from_slice(&prefix[..prefix_len]);
-        self.buffer.extend_from_slice(&fields[..at]);
+        self.buffer.reserve(end - start + length);
+        self.buffer.extend_from_slice(&fields[start..end]);
         self.buffer.extend_from_slice(key.unwrap_or_default());
         self.put_varint(value_len);
         self.buffer.extend_from_slice(value.unwrap_or_default());
@@ -190,7 +190,7 @@ impl BatchBuilder {
         let header = BatchHeader {
             base_offset: 0,
             batch_length: batch_length(batch.len())?,
-            partition_leader_epoch: -1,
+            partition_leader_epoch: NO_LEADER_EPOCH,
             crc: 0,
             attributes,
             last_offset_delta: self.record_count - 1,
@@ -202,7 +202,7 @@ impl BatchBuilder {
             record_count: self.record_count,
         };
         self.record_count = 0;
-        self.max_timestamp = ABSENT;
+        self.max_timestamp = NO_TIMESTAMP;
         rewrite(batch, header)
     }
 }

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use super::builder::{BatchBuilder, FinishOptions};
-use super::header::{BATCH_HEADER_LEN, BatchHeader, ProducerStamp, rewrite};
+use super::header::{BATCH_HEADER_LEN, BatchHeader, NO_SEQUENCE, ProducerStamp, rewrite};
 use super::record::Record;
 use crate::compression::Compressor;
 use crate::{Result, WireError};
@@ -67,7 +67,7 @@ pub fn end_transaction_batch(
 
     let mut builder = BatchBuilder::new(BATCH_HEADER_LEN);
     builder.append(timestamp_ms, Some(&key), Some(&value), &[])?;
-    let producer = ProducerStamp { producer_id, producer_epoch, base_sequence: -1 };
+    let producer = ProducerStamp { producer_id, producer_epoch, base_sequence: NO_SEQUENCE };
     let options = FinishOptions { producer, transactional: true, ..FinishOptions::default() };
     let mut batch = Vec::from(builder.finish(&options, &mut Compressor::default())?);
     let header = BatchHeader::parse(&batch)?;

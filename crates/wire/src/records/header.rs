@@ -15,8 +15,16 @@ pub const BATCH_HEADER_LEN: usize = 61;
 pub const BATCH_LENGTH_PREFIX_LEN: usize = 12;
 /// The only supported batch format.
 pub const MAGIC_V2: i8 = 2;
-/// What producer id, base sequence and timestamps hold when they are absent; also an absent leader epoch.
-pub const ABSENT: i64 = -1;
+/// The timestamp of a record or batch that has none.
+pub const NO_TIMESTAMP: i64 = -1;
+/// The producer id of a producer without idempotence.
+pub const NO_PRODUCER_ID: i64 = -1;
+/// The producer epoch that goes with [`NO_PRODUCER_ID`].
+pub const NO_PRODUCER_EPOCH: i16 = -1;
+/// The base sequence that goes with [`NO_PRODUCER_ID`], and that of a control batch.
+pub const NO_SEQUENCE: i32 = -1;
+/// The leader epoch of a batch that no broker has appended.
+pub const NO_LEADER_EPOCH: i32 = -1;
 
 pub(super) mod at {
     //! Byte positions of the header's fields.
@@ -265,7 +273,7 @@ impl BatchHeader {
 
     /// Whether an idempotent or transactional producer wrote the batch.
     pub fn has_producer_id(&self) -> bool {
-        self.producer_id > ABSENT
+        self.producer_id > NO_PRODUCER_ID
     }
 
     /// The timestamp in ms of the record whose delta is given.
@@ -344,7 +352,8 @@ pub struct ProducerStamp {
 
 impl ProducerStamp {
     /// No identity: a producer without idempotence.
-    pub const NONE: Self = Self { producer_id: -1, producer_epoch: -1, base_sequence: -1 };
+    pub const NONE: Self =
+        Self { producer_id: NO_PRODUCER_ID, producer_epoch: NO_PRODUCER_EPOCH, base_sequence: NO_SEQUENCE };
 }
 
 /// Gives one whole batch another producer identity, and computes its CRC anew: what a producer does to batches

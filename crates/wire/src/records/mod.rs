@@ -6,6 +6,25 @@
 //! - [`Records`]: the records of an uncompressed body, without allocation; [`check_records`] is a broker's check.
 //! - [`BatchBuilder`]: writes batches. [`ControlRecord`]: transaction markers.
 //!
+//! ```
+//! use millstream_wire::compression::{Compression, Compressor, Decompressor};
+//! use millstream_wire::records::{Batch, BatchBuilder, FinishOptions, Records};
+//!
+//! let mut builder = BatchBuilder::new(16 << 10);
+//! builder.append(1_700_000_000_000, Some(b"EWR"), Some(b"39.02"), &[])?;
+//! let options = FinishOptions { compression: Compression::Lz4, ..FinishOptions::default() };
+//! let bytes = builder.finish(&options, &mut Compressor::default())?;
+//!
+//! let batch = Batch::parse(&bytes)?;
+//! batch.view().check_crc()?;
+//! let body = batch.body(&mut Decompressor::default(), 1 << 20)?;
+//! for record in Records::new(&body, batch.header()) {
+//!     let record = record?;
+//!     assert_eq!((record.key, record.value), (Some(&b"EWR"[..]), Some(&b"39.02"[..])));
+//! }
+//! # Ok::<(), millstream_wire::WireError>(())
+//! ```
+//!
 //! Old formats (magic 0 and 1) are refused: Kafka 4 does not write or accept them either (KIP-724).
 
 mod batch;
@@ -20,8 +39,9 @@ pub use batch::{Batch, BatchView, Batches, SharedBatches, Tail};
 pub use builder::{BatchBuilder, FinishOptions};
 pub use control::{ControlRecord, end_transaction_batch, parse_control};
 pub use header::{
-    ABSENT, Attributes, BATCH_HEADER_LEN, BATCH_LENGTH_PREFIX_LEN, BatchHeader, MAGIC_V2, ProducerStamp,
-    TimestampType, assign_offset, set_max_timestamp, set_producer,
+    Attributes, BATCH_HEADER_LEN, BATCH_LENGTH_PREFIX_LEN, BatchHeader, MAGIC_V2, NO_LEADER_EPOCH,
+    NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP, ProducerStamp, TimestampType,
+    assign_offset, set_max_timestamp, set_producer,
 };
 pub use record::{
     Header, HeaderIter, Headers, RECORD_LEN_MIN, Record, RecordRules, RecordSummary, Records, check_records,
