@@ -109,7 +109,7 @@ sql() { # PORT FILE
   output=$directory/sql-$$.log
   FLINK_CONF_DIR=$directory/conf java -Xmx512m $(java_options "$1") \
     -cp "$FLINK_LIB_DIR/*:$FLINK_OPT_DIR/flink-sql-client-$flink.jar:$FLINK_OPT_DIR/flink-python-$flink.jar:$home/extra/*" \
-    org.apache.flink.table.client.SqlClient -f "$2" 2>"$output.err" | tee "$output" || fail "the SQL client failed; see $output.err"
+    org.apache.flink.table.client.SqlClient -f "$2" --history "$directory/history" 2>"$output.err" | tee "$output" || fail "the SQL client failed; see $output.err"
   if grep -q '\[ERROR\]' "$output"; then fail "a statement failed; see $output"; fi
 }
 
