@@ -10,8 +10,8 @@ install() { # NAME
   local requirements=$here/python/$1.txt
   [ -e "$requirements" ] || fail "no environment $1; there are: $(cd "$here/python" && echo *.txt)"
   need "$1" python3
-  python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
-    skip "$1" "python3 is older than 3.10 or lacks its module venv"
+  python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    skip "$1" "python3 is older than 3.11 or lacks its module venv"
   venv() { python3 -m venv . && bin/python -m pip install -q --disable-pip-version-check -r "$requirements"; }
   install_once "python-$1" "$(python3 --version), $(cksum <"$requirements"), layout 1" venv
 }
