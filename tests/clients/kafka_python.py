@@ -1,9 +1,11 @@
 """kafka-python against a broker: python.sh clients kafka_python.py HOST:PORT (see conformance.py)."""
 
+import queue
 import threading
+import time
 
 from conformance import (
-    FETCH_WAIT_MS, LARGE, LONG_POLL_S, PARTITIONS, TOO_LARGE, Record, address, batch, check, compare, fresh, refused, same, shared, until,
+    FETCH_WAIT_MS, LARGE, LONG_POLL_S, PARTITIONS, TOO_LARGE, WAIT_S, Record, address, batch, check, compare, fresh, refused, same, until,
 )
 from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
@@ -145,73 +147,93 @@ def positions():
         reader.close()
 
 
-class Rebalances(ConsumerRebalanceListener):
-    """Counts how often partitions were handed out."""
+class Member(ConsumerRebalanceListener):
+    """A consumer of a group on its own thread, as a member must be that others wait for in a rebalance."""
 
-    def __init__(self):
-        self.assigned = 0
+    def __init__(self, group, **options):
+        self.reader = consumer(group_id=group, heartbeat_interval_ms=200, **options)
+        self.reader.subscribe([WORK], listener=self)
+        self.rebalances, self.partitions, self.offsets, self.error = 0, set(), {}, None
+        self.requests = queue.Queue()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
 
     def on_partitions_revoked(self, revoked):
-        pass
+        self.partitions = set()
 
     def on_partitions_assigned(self, assigned):
-        self.assigned += 1
+        self.rebalances += 1
+        self.partitions = {part.partition for part in assigned}
+
+    def run(self):
+        try:
+            while True:
+                for part, records in self.reader.poll(timeout_ms=100).items():
+                    self.offsets.setdefault(part.partition, records[0].offset)
+                while not self.requests.empty():
+                    request, answer = self.requests.get()
+                    answer.put(request(self.reader))
+                    if request == KafkaConsumer.close:
+                        return
+        except Exception as error:  # shown by whoever waits for the member
+            self.error = error
+            raise
+
+    def ask(self, request):
+        """Runs request(consumer) on the member's thread."""
+        answer = queue.Queue()
+        self.requests.put((request, answer))
+        return answer.get(timeout=WAIT_S)
+
+    def leave(self):
+        self.ask(KafkaConsumer.close)
+        self.thread.join()
 
 
-def member(group, **options):
-    joined = consumer(group_id=group, heartbeat_interval_ms=200, **options)
-    joined.rebalances = Rebalances()
-    joined.subscribe([WORK], listener=joined.rebalances)
-    return joined
-
-
-def poll(*members):
+def settled(*members):
+    """They have all partitions between them, equally many each."""
     for each in members:
-        each.poll(timeout_ms=100)
-    return [each.assignment() for each in members]
+        same(each.error, None, "error of a member")
+    time.sleep(0.02)  # between two looks at other threads
+    counts = {len(each.partitions) for each in members}
+    return counts == {PARTITIONS // len(members)} and len(set().union(*(m.partitions for m in members))) == PARTITIONS
 
 
 def groups():
     group = fresh("kafka-python", "group")
     with check("group: one member has all partitions"):
-        first = member(group)
-        until(lambda: len(poll(first)[0]) == PARTITIONS, "four partitions")
+        first = Member(group)
+        until(lambda: settled(first), "four partitions")
     with check("group: a second member joins and they share"):
-        second = member(group)
-        until(lambda: shared(poll(first, second)), "two partitions each")
+        second = Member(group)
+        until(lambda: settled(first, second), "two partitions each")
     with check("group: one leaves and the other has all again"):
-        second.close()
-        until(lambda: len(poll(first)[0]) == PARTITIONS, "four partitions")
+        second.leave()
+        until(lambda: settled(first), "four partitions")
     with check("group: commits, with metadata, survive the members"):
-        first.commit({part: OffsetAndMetadata(part.partition + 3, f"näher {part.partition}", -1) for part in parts(WORK)})
-        first.close()
-        heir = member(group, max_poll_records=1)
-        found = {}
-
-        def all_found():
-            for part, records in heir.poll(timeout_ms=200).items():
-                found.setdefault(part.partition, records[0].offset)
-            return len(found) == PARTITIONS
-
-        until(all_found, "a record of each partition")
-        same(found, {p: p + 3 for p in range(PARTITIONS)}, "first offset read")
+        offsets = {part: OffsetAndMetadata(part.partition + 3, f"näher {part.partition}", -1) for part in parts(WORK)}
+        first.ask(lambda reader: reader.commit(offsets))
+        first.leave()
+        heir = Member(group)
+        until(lambda: settled(heir) and len(heir.offsets) == PARTITIONS, "a record of each partition")
+        same(heir.offsets, {p: p + 3 for p in range(PARTITIONS)}, "first offset read")
         for part in parts(WORK):
-            committed = heir.committed(part, metadata=True)
+            committed = heir.ask(lambda reader, part=part: reader.committed(part, metadata=True))
             same((committed.offset, committed.metadata), (part.partition + 3, f"näher {part.partition}"), "committed")
-        heir.close()
+        heir.leave()
     with check("group: a static member restarts without a rebalance"):
         group = fresh("kafka-python", "static")
-        one, two = (member(group, group_instance_id=name, session_timeout_ms=30000) for name in ("one", "two"))
-        until(lambda: shared(poll(one, two)), "two partitions each")
-        before, generation, rebalances = one.assignment(), two.group_metadata().generation_id, two.rebalances.assigned
-        one.close()
-        one = member(group, group_instance_id="one", session_timeout_ms=30000)
-        until(lambda: len(poll(one, two)[0]) == 2, "two partitions")
-        poll(one, two)
-        same(one.assignment(), before, "partitions after the restart")
-        same((two.group_metadata().generation_id, two.rebalances.assigned), (generation, rebalances), "generation and rebalances")
-        one.close()
-        two.close()
+        one, two = (Member(group, group_instance_id=name, session_timeout_ms=30000) for name in ("one", "two"))
+        until(lambda: settled(one, two), "two partitions each")
+        before, rebalances = one.partitions, two.rebalances
+        generation = two.ask(KafkaConsumer.group_metadata).generation_id
+        one.leave()
+        one = Member(group, group_instance_id="one", session_timeout_ms=30000)
+        until(lambda: settled(one, two), "two partitions each")
+        same(one.partitions, before, "partitions after the restart")
+        same((two.ask(KafkaConsumer.group_metadata).generation_id, two.rebalances), (generation, rebalances), "generation and rebalances")
+        one.leave()
+        two.leave()
 
 
 def main():
