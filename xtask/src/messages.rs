@@ -43,6 +43,8 @@ pub(crate) fn generate(directory: &Path, root: &Path) -> anyhow::Result<Files> {
         modules.insert(module, names);
     }
     files.insert("api_key.rs".to_owned(), format_rust(&emit::api_keys(&all_requests(directory)?)?, root)?);
+    let names = modules.values().flatten().map(String::as_str).chain(selection::HAND_WRITTEN.iter().copied());
+    files.insert("all_messages.rs".to_owned(), format_rust(&emit::all_messages(names), root)?);
     files.insert("mod.rs".to_owned(), format_rust(&emit::module_list(&modules), root)?);
     Ok(files)
 }

@@ -9,3 +9,6 @@ pub(crate) mod generated;
 pub mod produce_request;
 
 pub use generated::*;
+
+#[cfg(test)]
+mod tests;

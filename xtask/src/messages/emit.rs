@@ -68,8 +68,9 @@ pub(super) fn module(about: &str, messages: &[Message]) -> String {
 
 /// The list of generated modules, each with the names of its messages.
 pub(super) fn module_list(modules: &BTreeMap<String, Vec<String>>) -> String {
-    let mut text =
-        format!("//! Kafka 4.3's messages, one module per API.\n//!\n{GENERATED}\npub(crate) mod api_key;\n");
+    let mut text = format!(
+        "//! Kafka 4.3's messages, one module per API.\n//!\n{GENERATED}\n#[cfg(test)]\npub(crate) mod all_messages;\npub(crate) mod api_key;\n"
+    );
     for module in modules.keys() {
         text.push_str(&format!("pub mod {module};\n"));
     }
@@ -77,6 +78,18 @@ pub(super) fn module_list(modules: &BTreeMap<String, Vec<String>>) -> String {
     for (module, messages) in modules {
         text.push_str(&format!("pub use {module}::{{{}}};\n", messages.join(", ")));
     }
+    text
+}
+
+/// A macro over the names of all messages, for the tests that walk them.
+pub(super) fn all_messages<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut text = format!("//! A list of all messages, for tests that walk them.\n//!\n{GENERATED}\n");
+    text.push_str("/// Calls a macro with the names of all messages.\nmacro_rules! with_all_messages {\n($callback:ident) => {\n");
+    text.push_str("        $callback! {\n");
+    for name in names {
+        text.push_str(&format!("            {name},\n"));
+    }
+    text.push_str("        }\n};\n}\n\npub(crate) use with_all_messages;\n");
     text
 }
 

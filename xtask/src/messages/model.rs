@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 
 use super::schema::{CommonStruct, Definition, Field, Kind, Versions};
 
@@ -248,8 +248,11 @@ impl Member {
 
     /// Puts the struct's final name into the default.
     fn set_default_of_struct(&mut self) {
-        if let (Type::Struct(name), None) = (&self.kind, self.nullable) {
-            self.default = format!("{name}::default()");
+        if let Type::Struct(name) = &self.kind
+            && self.default != "None"
+        {
+            let value = format!("{name}::default()");
+            self.default = if self.nullable.is_some() { format!("Some({value})") } else { value };
         }
     }
 }
@@ -263,6 +266,7 @@ fn default_of(
     default: Option<&serde_json::Value>,
 ) -> anyhow::Result<(String, bool)> {
     let text = match default {
+        // A bare `null` counts as absent: Kafka reads only the string "null" as one.
         None => None,
         Some(serde_json::Value::String(text)) => Some(text.clone()),
         Some(other) => Some(other.to_string()),
@@ -293,8 +297,7 @@ fn default_of(
             (format!("{name}::new()"), true)
         }
         // A placeholder until the final name is known.
-        Type::Struct(_) if !nullable => (String::new(), true),
-        Type::Struct(_) => bail!("a nullable struct needs null as its default"),
+        Type::Struct(_) => (String::new(), true),
     };
     if nullable { Ok((format!("Some({value})"), false)) } else { Ok((value, natural)) }
 }

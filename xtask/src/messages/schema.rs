@@ -103,8 +103,7 @@ pub(crate) struct Field {
     pub(crate) tag: Option<u32>,
     #[serde(default)]
     pub(crate) ignorable: bool,
-    /// Absent, or JSON `null`, a string, a number or a boolean.
-    #[serde(default, deserialize_with = "present")]
+    /// A string, a number or a boolean.
     pub(crate) default: Option<serde_json::Value>,
     pub(crate) about: Option<String>,
     #[serde(default)]
@@ -120,11 +119,6 @@ pub(crate) struct Field {
 fn versions<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Versions>, D::Error> {
     let text = String::deserialize(deserializer)?;
     Versions::parse(&text).map_err(serde::de::Error::custom)
-}
-
-/// Keeps an explicit `null` apart from an absent value.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
-    serde_json::Value::deserialize(deserializer).map(Some)
 }
 
 /// Reads the definition called `name` from `directory`.

@@ -250,7 +250,7 @@ impl CoordinatorRecord for ConsumerGroupCurrentMemberAssignmentValue {
 }
 
 /// `TopicPartitions` of `ConsumerGroupCurrentMemberAssignmentValue`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TopicPartitions {
     /// The topic Id.
     pub topic_id: Uuid,
@@ -261,10 +261,19 @@ pub struct TopicPartitions {
     pub assignment_epochs: Option<Vec<i32>>,
 }
 
+impl Default for TopicPartitions {
+    fn default() -> Self {
+        Self { topic_id: Uuid::nil(), partitions: Vec::new(), assignment_epochs: Some(Vec::new()) }
+    }
+}
+
 impl Element for TopicPartitions {
     fn read(r: &mut Reader, version: i16, flexible: bool) -> Result<Self> {
-        let mut value =
-            Self { topic_id: r.uuid()?, partitions: r.array(version, flexible)?, assignment_epochs: None };
+        let mut value = Self {
+            topic_id: r.uuid()?,
+            partitions: r.array(version, flexible)?,
+            assignment_epochs: Some(Vec::new()),
+        };
         r.tagged_fields(&mut |tag, r| {
             match tag {
                 0 => value.assignment_epochs = r.nullable_array(version, flexible)?,
@@ -278,7 +287,7 @@ impl Element for TopicPartitions {
     fn write(&self, w: &mut Writer, version: i16, flexible: bool) -> Result<()> {
         w.uuid(self.topic_id);
         w.array(&self.partitions, version, flexible)?;
-        let has_assignment_epochs = self.assignment_epochs.is_some();
+        let has_assignment_epochs = self.assignment_epochs.as_ref().is_none_or(|value| !value.is_empty());
         w.unsigned_varint(u32::from(has_assignment_epochs));
         if has_assignment_epochs {
             w.tagged_field(0, |w| w.nullable_array(self.assignment_epochs.as_deref(), version, flexible))?;

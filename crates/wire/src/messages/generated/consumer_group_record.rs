@@ -269,7 +269,7 @@ impl Default for ConsumerGroupMemberMetadataValue {
             subscribed_topic_regex: Some(String::new()),
             rebalance_timeout_ms: -1,
             server_assignor: Some(String::new()),
-            classic_member_metadata: None,
+            classic_member_metadata: Some(ClassicMemberMetadata::default()),
         }
     }
 }
@@ -285,7 +285,7 @@ impl Element for ConsumerGroupMemberMetadataValue {
             subscribed_topic_regex: r.nullable_string(flexible)?,
             rebalance_timeout_ms: r.i32()?,
             server_assignor: r.nullable_string(flexible)?,
-            classic_member_metadata: None,
+            classic_member_metadata: Some(ClassicMemberMetadata::default()),
         };
         r.tagged_fields(&mut |tag, r| {
             match tag {
@@ -306,7 +306,8 @@ impl Element for ConsumerGroupMemberMetadataValue {
         w.nullable_string(self.subscribed_topic_regex.as_deref(), flexible)?;
         w.i32(self.rebalance_timeout_ms);
         w.nullable_string(self.server_assignor.as_deref(), flexible)?;
-        let has_classic_member_metadata = self.classic_member_metadata.is_some();
+        let has_classic_member_metadata =
+            self.classic_member_metadata != Some(ClassicMemberMetadata::default());
         w.unsigned_varint(u32::from(has_classic_member_metadata));
         if has_classic_member_metadata {
             w.tagged_field(0, |w| {

@@ -5,6 +5,8 @@
 
 pub mod add_offsets_to_txn;
 pub mod add_partitions_to_txn;
+#[cfg(test)]
+pub(crate) mod all_messages;
 pub mod alter_client_quotas;
 pub mod alter_configs;
 pub mod alter_partition_reassignments;
