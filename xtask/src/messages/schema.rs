@@ -152,3 +152,6 @@ fn without_comments(text: &str) -> String {
     }
     kept
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,12 @@ use crate::varint;
 const RESERVE_BYTES_MAX: usize = 64 * 1024;
 
 /// A position in a frame.
+///
+/// # Errors
+/// Every method that reads fails with [`WireError::Truncated`] when the frame ends too early; those that read lengths
+/// also with [`WireError::InvalidLength`], [`WireError::UnexpectedNull`], [`WireError::VarintOverflow`] or
+/// [`WireError::TooLarge`], and those that read strings with [`WireError::InvalidUtf8`]. A reader that has failed stands
+/// somewhere inside the value.
 #[derive(Debug, Clone)]
 pub struct Reader {
     frame: Bytes,
@@ -74,46 +80,55 @@ impl Reader {
     }
 
     /// A boolean: any byte but 0 is true.
+    #[inline(never)]
     pub fn bool(&mut self) -> Result<bool> {
         Ok(self.i8()? != 0)
     }
 
     /// An 8-bit integer.
+    #[inline(never)]
     pub fn i8(&mut self) -> Result<i8> {
         Ok(i8::from_be_bytes(self.number("int8")?))
     }
 
     /// A 16-bit integer.
+    #[inline(never)]
     pub fn i16(&mut self) -> Result<i16> {
         Ok(i16::from_be_bytes(self.number("int16")?))
     }
 
     /// An unsigned 16-bit integer.
+    #[inline(never)]
     pub fn u16(&mut self) -> Result<u16> {
         Ok(u16::from_be_bytes(self.number("uint16")?))
     }
 
     /// A 32-bit integer.
+    #[inline(never)]
     pub fn i32(&mut self) -> Result<i32> {
         Ok(i32::from_be_bytes(self.number("int32")?))
     }
 
     /// A 64-bit integer.
+    #[inline(never)]
     pub fn i64(&mut self) -> Result<i64> {
         Ok(i64::from_be_bytes(self.number("int64")?))
     }
 
     /// A double-precision number.
+    #[inline(never)]
     pub fn f64(&mut self) -> Result<f64> {
         Ok(f64::from_be_bytes(self.number("float64")?))
     }
 
     /// A UUID; Kafka's null is the nil UUID.
+    #[inline(never)]
     pub fn uuid(&mut self) -> Result<Uuid> {
         Ok(Uuid::from_bytes(self.number("uuid")?))
     }
 
     /// An unsigned variable-length integer of at most five bytes.
+    #[inline(never)]
     pub fn unsigned_varint(&mut self) -> Result<u32> {
         let mut rest = &self.frame[self.position..];
         let value = varint::read_u32(&mut rest, "unsigned varint")?;
@@ -138,11 +153,13 @@ impl Reader {
     }
 
     /// A string, copied out of the frame.
+    #[inline(never)]
     pub fn string(&mut self, compact: bool) -> Result<String> {
         self.nullable_string(compact)?.ok_or(WireError::UnexpectedNull { what: "string" })
     }
 
     /// A string or null, copied out of the frame.
+    #[inline(never)]
     pub fn nullable_string(&mut self, compact: bool) -> Result<Option<String>> {
         let Some(length) = self.string_length(compact)? else { return Ok(None) };
         let start = self.advance(length, "string")?;
@@ -153,11 +170,13 @@ impl Reader {
     }
 
     /// A string that is a slice of the frame.
+    #[inline(never)]
     pub fn byte_string(&mut self, compact: bool) -> Result<ByteString> {
         self.nullable_byte_string(compact)?.ok_or(WireError::UnexpectedNull { what: "string" })
     }
 
     /// A string or null, a slice of the frame.
+    #[inline(never)]
     pub fn nullable_byte_string(&mut self, compact: bool) -> Result<Option<ByteString>> {
         let Some(length) = self.string_length(compact)? else { return Ok(None) };
         let bytes = self.take(length, "string")?;
@@ -168,11 +187,13 @@ impl Reader {
     }
 
     /// Bytes, a slice of the frame.
+    #[inline(never)]
     pub fn bytes(&mut self, compact: bool) -> Result<Bytes> {
         self.nullable_bytes(compact)?.ok_or(WireError::UnexpectedNull { what: "bytes" })
     }
 
     /// Bytes or null, a slice of the frame.
+    #[inline(never)]
     pub fn nullable_bytes(&mut self, compact: bool) -> Result<Option<Bytes>> {
         match self.length(compact, "bytes")? {
             Some(length) => self.take(length, "bytes").map(Some),
@@ -196,6 +217,7 @@ impl Reader {
     }
 
     /// The number of elements of an array, which follow; none for null. Every element takes at least one byte.
+    #[inline(never)]
     pub(crate) fn array_length(&mut self, compact: bool) -> Result<Option<usize>> {
         let length = self.length(compact, "array")?;
         match length {
@@ -214,6 +236,7 @@ impl Reader {
     /// The tagged fields at the end of a struct. `read` gets each tag with a reader over that field alone; it
     /// returns whether it knows the tag, and fields that it does not know are skipped. As in Kafka, the order of
     /// the tags is not checked.
+    #[inline(never)]
     pub fn tagged_fields(&mut self, read: &mut dyn FnMut(u32, &mut Self) -> Result<bool>) -> Result<()> {
         let count = self.unsigned_varint()?;
         for _ in 0..count {
@@ -228,6 +251,7 @@ impl Reader {
     }
 
     /// Skips the tagged fields at the end of a struct that knows none.
+    #[inline(never)]
     pub fn skip_tagged_fields(&mut self) -> Result<()> {
         let count = self.unsigned_varint()?;
         for _ in 0..count {

@@ -55,46 +55,55 @@ impl Writer {
     }
 
     /// A boolean.
+    #[inline(never)]
     pub fn bool(&mut self, value: bool) {
         self.buffer.put_u8(u8::from(value));
     }
 
     /// An 8-bit integer.
+    #[inline(never)]
     pub fn i8(&mut self, value: i8) {
         self.buffer.put_i8(value);
     }
 
     /// A 16-bit integer.
+    #[inline(never)]
     pub fn i16(&mut self, value: i16) {
         self.buffer.put_i16(value);
     }
 
     /// An unsigned 16-bit integer.
+    #[inline(never)]
     pub fn u16(&mut self, value: u16) {
         self.buffer.put_u16(value);
     }
 
     /// A 32-bit integer.
+    #[inline(never)]
     pub fn i32(&mut self, value: i32) {
         self.buffer.put_i32(value);
     }
 
     /// A 64-bit integer.
+    #[inline(never)]
     pub fn i64(&mut self, value: i64) {
         self.buffer.put_i64(value);
     }
 
     /// A double-precision number.
+    #[inline(never)]
     pub fn f64(&mut self, value: f64) {
         self.buffer.put_f64(value);
     }
 
     /// A UUID.
+    #[inline(never)]
     pub fn uuid(&mut self, value: Uuid) {
         self.buffer.put_slice(value.as_bytes());
     }
 
     /// An unsigned variable-length integer.
+    #[inline(never)]
     pub fn unsigned_varint(&mut self, value: u32) {
         let mut rest = value;
         while rest >= 0x80 {
@@ -105,6 +114,7 @@ impl Writer {
     }
 
     /// The length of a byte field or array; none for null.
+    #[inline(never)]
     pub(crate) fn length(&mut self, length: Option<usize>, compact: bool, what: &'static str) -> Result<()> {
         match length {
             Some(length) if length > LENGTH_MAX => {
@@ -122,6 +132,7 @@ impl Writer {
     ///
     /// # Errors
     /// [`WireError::TooLarge`] past [`STRING_BYTES_MAX`].
+    #[inline(never)]
     pub fn string(&mut self, text: &str, compact: bool) -> Result<()> {
         if text.len() > STRING_BYTES_MAX {
             return Err(WireError::TooLarge { what: "string", limit: STRING_BYTES_MAX });
@@ -139,6 +150,7 @@ impl Writer {
     ///
     /// # Errors
     /// As [`Writer::string`].
+    #[inline(never)]
     pub fn nullable_string(&mut self, text: Option<&str>, compact: bool) -> Result<()> {
         match text {
             Some(text) => return self.string(text, compact),
@@ -152,6 +164,7 @@ impl Writer {
     ///
     /// # Errors
     /// [`WireError::TooLarge`] past what an int32 can say.
+    #[inline(never)]
     pub fn bytes(&mut self, bytes: &[u8], compact: bool) -> Result<()> {
         self.length(Some(bytes.len()), compact, "bytes")?;
         self.buffer.put_slice(bytes);
@@ -162,6 +175,7 @@ impl Writer {
     ///
     /// # Errors
     /// As [`Writer::bytes`].
+    #[inline(never)]
     pub fn nullable_bytes(&mut self, bytes: Option<&[u8]>, compact: bool) -> Result<()> {
         match bytes {
             Some(bytes) => self.bytes(bytes, compact),
@@ -220,6 +234,7 @@ impl Writer {
     }
 
     /// The end of a struct without tagged fields.
+    #[inline(never)]
     pub fn no_tagged_fields(&mut self) {
         self.buffer.put_u8(0);
     }
