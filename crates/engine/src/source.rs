@@ -56,6 +56,9 @@ pub struct SourceBatch {
     /// The records of this read that could not be decoded, in order; what becomes of them is the pipeline's
     /// [`BadRowPolicy`](crate::plan::BadRowPolicy).
     pub bad_rows: Vec<BadRow>,
+    /// Records that were passed over because the table's own options say so (`json.ignore-parse-errors`): counted as
+    /// bad, and nothing else.
+    pub skipped_rows: u64,
     /// Bytes taken from the outside for this read, for metrics.
     pub bytes: u64,
 }

@@ -75,6 +75,7 @@ impl Reader {
             first: Position(first),
             next: Position(self.next),
             bad_rows: Vec::new(),
+            skipped_rows: 0,
         })
     }
 }
