@@ -8,7 +8,9 @@ pub mod fetch_response;
 pub(crate) mod generated;
 pub mod produce_request;
 
+pub use fetch_response::FetchResponse;
 pub use generated::*;
+pub use produce_request::ProduceRequest;
 
 #[cfg(test)]
 mod tests;

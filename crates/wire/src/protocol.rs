@@ -12,13 +12,13 @@
 //! takes. Record batches are not read through them.
 //!
 //! Invariants: no input makes a decoder panic; no length is believed beyond the bytes that are there, so that a
-//! decoded message takes at most some 32 bytes of memory per byte of its frame (an array of empty strings).
+//! decoded message takes at most a few dozen bytes of memory per byte of its frame (an array of empty strings).
 
 mod element;
 mod reader;
 mod writer;
 
-pub use element::{CoordinatorRecord, Element, Message, Request, VersionRange};
+pub use element::{CoordinatorKey, Element, Message, Request, VersionRange};
 pub(crate) use element::{check_null, check_version, non_null, unsupported_field};
 pub use reader::Reader;
 pub use writer::Writer;

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use super::codec;
 use super::model::{Member, Message, Struct, Type};
 use super::schema::{Definition, Kind, Versions};
+use super::selection;
 
 /// Columns that a line of documentation may take, `///` and indentation included.
 const DOC_COLUMNS: usize = 108;
@@ -21,6 +22,7 @@ pub(super) fn module(about: &str, messages: &[Message]) -> String {
     for message in messages {
         for (position, item) in message.structs.iter().enumerate() {
             struct_definition(&mut body, message, item, position == 0);
+            debug_implementation(&mut body, item);
             default_implementation(&mut body, item);
             codec::implementation(&mut body, message, item);
             if position == 0 {
@@ -44,7 +46,7 @@ pub(super) fn module(about: &str, messages: &[Message]) -> String {
         ("check_null", body.contains("check_null(")),
         ("non_null", body.contains("non_null(")),
         ("unsupported_field", body.contains("unsupported_field(")),
-        ("CoordinatorRecord", body.contains("CoordinatorRecord for")),
+        ("CoordinatorKey", body.contains("CoordinatorKey for")),
         ("Request", body.contains("Request for")),
     ] {
         if used {
@@ -156,8 +158,14 @@ fn struct_definition(out: &mut String, message: &Message, item: &Struct, is_mess
             None => doc(out, &format!("`{}` of `{}`.", item.kafka_name, message.name), 0),
         }
     }
-    let derive = if item.fields.iter().all(|member| member.default_is_natural) { ", Default" } else { "" };
-    out.push_str(&format!("#[derive(Debug, Clone, PartialEq{derive})]\npub struct {} {{\n", item.name));
+    let mut derive = vec!["Clone", "PartialEq"];
+    if item.fields.iter().all(|member| member.default_is_natural) {
+        derive.push("Default");
+    }
+    if !has_secret(item) {
+        derive.insert(0, "Debug");
+    }
+    out.push_str(&format!("#[derive({})]\npub struct {} {{\n", derive.join(", "), item.name));
     for member in &item.fields {
         let mut about = member.about.clone().unwrap_or_else(|| format!("Kafka's `{}`", member.kafka_name));
         if member.versions != item.versions {
@@ -171,6 +179,30 @@ fn struct_definition(out: &mut String, message: &Message, item: &Struct, is_mess
         out.push_str(&format!("pub {}: {},\n", member.name, rust_type(member)));
     }
     out.push_str("}\n\n");
+}
+
+fn is_secret(item: &Struct, member: &Member) -> bool {
+    selection::SECRETS.contains(&(item.kafka_name.as_str(), member.kafka_name.as_str()))
+}
+
+fn has_secret(item: &Struct) -> bool {
+    item.fields.iter().any(|member| is_secret(item, member))
+}
+
+/// A `Debug` that leaves out what no log may hold.
+fn debug_implementation(out: &mut String, item: &Struct) {
+    if !has_secret(item) {
+        return;
+    }
+    out.push_str(&format!(
+        "impl std::fmt::Debug for {} {{\nfn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{\n\
+         f.debug_struct(\"{}\")\n",
+        item.name, item.name
+    ));
+    for member in item.fields.iter().filter(|member| !is_secret(item, member)) {
+        out.push_str(&format!(".field(\"{}\", &self.{})\n", member.name, member.name));
+    }
+    out.push_str(".finish_non_exhaustive()\n}\n}\n\n");
 }
 
 fn rust_type(member: &Member) -> String {
@@ -241,9 +273,12 @@ fn message_implementation(out: &mut String, message: &Message) {
         (Kind::Request, Some(_)) => out.push_str(&format!(
             "impl Request for {name} {{\nconst API_KEY: ApiKey = ApiKey::{base};\ntype Response = {base}Response;\n}}\n\n"
         )),
-        (Kind::CoordinatorKey | Kind::CoordinatorValue, Some(key)) => out.push_str(&format!(
-            "impl CoordinatorRecord for {name} {{\nconst TYPE: i16 = {key};\n}}\n\n"
-        )),
+        (Kind::CoordinatorKey, Some(key)) => {
+            let base = name.strip_suffix("Key").unwrap_or(name);
+            out.push_str(&format!(
+                "impl CoordinatorKey for {name} {{\nconst TYPE: i16 = {key};\ntype Value = {base}Value;\n}}\n\n"
+            ));
+        }
         _ => {}
     }
 }

@@ -69,6 +69,13 @@ pub(super) const HAND_WRITTEN: &[&str] = &["ProduceRequest", "FetchResponse"];
 pub(super) const BORROWED_STRINGS: &[&str] =
     &["RequestHeader", "ProduceResponse", "FetchRequest", "MetadataRequest", "MetadataResponse"];
 
+/// Fields (struct, field) that `Debug` leaves out, because they are or contain passwords.
+pub(super) const SECRETS: &[(&str, &str)] = &[
+    ("SaslAuthenticateRequest", "AuthBytes"),
+    ("SaslAuthenticateResponse", "AuthBytes"),
+    ("ScramCredentialUpsertion", "SaltedPassword"),
+];
+
 /// Modules that are not an API: their name, what they hold, and their definitions.
 pub(super) const OTHER_MODULES: &[(&str, &str, &[&str])] = &[
     ("header", "The headers of requests and responses", &["RequestHeader", "ResponseHeader"]),

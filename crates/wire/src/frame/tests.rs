@@ -2,6 +2,7 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use bytestring::ByteString;
+use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::{
@@ -216,4 +217,15 @@ fn a_frame_larger_than_its_length_can_say_is_refused() {
         FetchResponse::<Bytes>::default().into_frame(3, 7),
         Err(WireError::UnsupportedVersion { version: 3, .. })
     ));
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), limit in 0..200_usize) {
+        let mut received = BytesMut::from(&bytes[..]);
+        while let Ok(Some(frame)) = split_frame(&mut received, limit) {
+            prop_assert!(frame.len() <= limit);
+        }
+        let _ = RequestFrame::decode(bytes.into());
+    }
 }

@@ -3,13 +3,11 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::fetch_response::FetchResponse;
 use super::generated::all_messages::with_all_messages;
-use super::generated::*;
-use super::produce_request::ProduceRequest;
+use super::*;
 use crate::api_key::ApiKey;
 use crate::error::{Result, WireError};
-use crate::protocol::{Message, Reader, VersionRange, Writer};
+use crate::protocol::{CoordinatorKey as _, Message, Reader, VersionRange, Writer};
 
 /// What Kafka 4.3 writes, see `tests/fixtures/README.md`.
 const FIXTURE: &str = include_str!("../../tests/fixtures/messages.hex");
@@ -128,6 +126,29 @@ fn null_is_refused_where_a_version_does_not_allow_it() {
         Err(WireError::UnexpectedNull { what: "MetadataRequest.Topics" })
     );
     assert_eq!(metadata::MetadataRequest::decode(&mut Reader::new(null), 1).unwrap().topics, None);
+}
+
+/// The bytes are those of `kafka-console-consumer` over `__consumer_offsets`: the key's type, then its fields.
+#[test]
+fn a_key_of_an_internal_topic_begins_with_its_type_and_a_value_with_its_version() {
+    let key = OffsetCommitKey { group: "g".into(), topic: "t".into(), partition: 3 };
+    let bytes = key.encode_key().unwrap();
+    assert_eq!(&bytes[..], [0, 1, 0, 1, b'g', 0, 1, b't', 0, 0, 0, 3]);
+    assert_eq!(OffsetCommitKey::decode_key(bytes.clone()), Ok(key));
+    assert!(matches!(
+        GroupMetadataKey::decode_key(bytes),
+        Err(WireError::InvalidValue { found: 1, expected: 2, .. })
+    ));
+    let value = OffsetCommitValue { offset: 9, ..Default::default() };
+    let bytes = value.encode_with_version(3).unwrap();
+    assert_eq!(&bytes[..10], [0, 3, 0, 0, 0, 0, 0, 0, 0, 9]);
+    assert_eq!(OffsetCommitValue::decode_with_version(bytes), Ok(value));
+}
+
+#[test]
+fn passwords_do_not_show_in_debug_output() {
+    let request = SaslAuthenticateRequest { auth_bytes: Bytes::from_static(b"alice-secret") };
+    assert!(!format!("{request:?}").contains("secret"));
 }
 
 #[test]

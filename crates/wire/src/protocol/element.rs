@@ -89,10 +89,40 @@ pub trait Request: Message {
     type Response: Message;
 }
 
-/// A key or value in a coordinator's internal topic.
-pub trait CoordinatorRecord: Message {
-    /// What kind of record it is: the number in front of its key.
+/// The key of a record in a coordinator's internal topic.
+///
+/// The key begins with the type of the record, where the value begins with its version
+/// ([`Message::encode_with_version`]); a key's own version is always 0.
+pub trait CoordinatorKey: Message {
+    /// What kind of record it is.
     const TYPE: i16;
+    /// The value that belongs to it; a record without a value is a tombstone.
+    type Value: Message;
+
+    /// Writes the key as the topic has it.
+    ///
+    /// # Errors
+    /// As [`Message::encode`].
+    fn encode_key(&self) -> Result<Bytes> {
+        let mut w = Writer::new();
+        w.i16(Self::TYPE);
+        self.encode(&mut w, 0)?;
+        Ok(w.finish())
+    }
+
+    /// Reads a key as the topic has it. Which key it is, its first two bytes say.
+    ///
+    /// # Errors
+    /// [`WireError::InvalidValue`] for a key of another type, or as [`Message::decode`].
+    fn decode_key(bytes: Bytes) -> Result<Self> {
+        let mut r = Reader::new(bytes);
+        let found = r.i16()?;
+        if found != Self::TYPE {
+            let (found, expected) = (i64::from(found), i64::from(Self::TYPE));
+            return Err(WireError::InvalidValue { what: "type of a coordinator's record", found, expected });
+        }
+        Self::decode(&mut r, 0)
+    }
 }
 
 /// The versions of a message, both ends included.

@@ -69,7 +69,7 @@ impl Element for ScramCredentialDeletion {
 }
 
 /// `ScramCredentialUpsertion`: The SCRAM credentials to update/insert.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, PartialEq, Default)]
 pub struct ScramCredentialUpsertion {
     /// The user name.
     pub name: String,
@@ -81,6 +81,17 @@ pub struct ScramCredentialUpsertion {
     pub salt: Bytes,
     /// The salted password.
     pub salted_password: Bytes,
+}
+
+impl std::fmt::Debug for ScramCredentialUpsertion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScramCredentialUpsertion")
+            .field("name", &self.name)
+            .field("mechanism", &self.mechanism)
+            .field("iterations", &self.iterations)
+            .field("salt", &self.salt)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Element for ScramCredentialUpsertion {

@@ -6,7 +6,7 @@
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::protocol::{CoordinatorRecord, Element, Message, Reader, VersionRange, Writer};
+use crate::protocol::{CoordinatorKey, Element, Message, Reader, VersionRange, Writer};
 
 /// `ConsumerGroupTargetAssignmentMetadataKey`, record type 6, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -32,8 +32,9 @@ impl Message for ConsumerGroupTargetAssignmentMetadataKey {
     const FLEXIBLE_SINCE: Option<i16> = None;
 }
 
-impl CoordinatorRecord for ConsumerGroupTargetAssignmentMetadataKey {
+impl CoordinatorKey for ConsumerGroupTargetAssignmentMetadataKey {
     const TYPE: i16 = 6;
+    type Value = ConsumerGroupTargetAssignmentMetadataValue;
 }
 
 /// `ConsumerGroupTargetAssignmentMetadataValue`, record type 6, version 0.
@@ -78,10 +79,6 @@ impl Message for ConsumerGroupTargetAssignmentMetadataValue {
     const FLEXIBLE_SINCE: Option<i16> = Some(0);
 }
 
-impl CoordinatorRecord for ConsumerGroupTargetAssignmentMetadataValue {
-    const TYPE: i16 = 6;
-}
-
 /// `ConsumerGroupTargetAssignmentMemberKey`, record type 7, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ConsumerGroupTargetAssignmentMemberKey {
@@ -109,8 +106,9 @@ impl Message for ConsumerGroupTargetAssignmentMemberKey {
     const FLEXIBLE_SINCE: Option<i16> = None;
 }
 
-impl CoordinatorRecord for ConsumerGroupTargetAssignmentMemberKey {
+impl CoordinatorKey for ConsumerGroupTargetAssignmentMemberKey {
     const TYPE: i16 = 7;
+    type Value = ConsumerGroupTargetAssignmentMemberValue;
 }
 
 /// `ConsumerGroupTargetAssignmentMemberValue`, record type 7, version 0.
@@ -138,10 +136,6 @@ impl Message for ConsumerGroupTargetAssignmentMemberValue {
     const NAME: &'static str = "ConsumerGroupTargetAssignmentMemberValue";
     const VERSIONS: VersionRange = VersionRange::new(0, 0);
     const FLEXIBLE_SINCE: Option<i16> = Some(0);
-}
-
-impl CoordinatorRecord for ConsumerGroupTargetAssignmentMemberValue {
-    const TYPE: i16 = 7;
 }
 
 /// `TopicPartition`: The assigned partitions.
@@ -195,8 +189,9 @@ impl Message for ConsumerGroupCurrentMemberAssignmentKey {
     const FLEXIBLE_SINCE: Option<i16> = None;
 }
 
-impl CoordinatorRecord for ConsumerGroupCurrentMemberAssignmentKey {
+impl CoordinatorKey for ConsumerGroupCurrentMemberAssignmentKey {
     const TYPE: i16 = 8;
+    type Value = ConsumerGroupCurrentMemberAssignmentValue;
 }
 
 /// `ConsumerGroupCurrentMemberAssignmentValue`, record type 8, version 0.
@@ -243,10 +238,6 @@ impl Message for ConsumerGroupCurrentMemberAssignmentValue {
     const NAME: &'static str = "ConsumerGroupCurrentMemberAssignmentValue";
     const VERSIONS: VersionRange = VersionRange::new(0, 0);
     const FLEXIBLE_SINCE: Option<i16> = Some(0);
-}
-
-impl CoordinatorRecord for ConsumerGroupCurrentMemberAssignmentValue {
-    const TYPE: i16 = 8;
 }
 
 /// `TopicPartitions` of `ConsumerGroupCurrentMemberAssignmentValue`.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::protocol::{CoordinatorRecord, Element, Message, Reader, VersionRange, Writer};
+use crate::protocol::{CoordinatorKey, Element, Message, Reader, VersionRange, Writer};
 
 /// `ConsumerGroupMetadataKey`, record type 3, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -33,8 +33,9 @@ impl Message for ConsumerGroupMetadataKey {
     const FLEXIBLE_SINCE: Option<i16> = None;
 }
 
-impl CoordinatorRecord for ConsumerGroupMetadataKey {
+impl CoordinatorKey for ConsumerGroupMetadataKey {
     const TYPE: i16 = 3;
+    type Value = ConsumerGroupMetadataValue;
 }
 
 /// `ConsumerGroupMetadataValue`, record type 3, version 0.
@@ -79,10 +80,6 @@ impl Message for ConsumerGroupMetadataValue {
     const FLEXIBLE_SINCE: Option<i16> = Some(0);
 }
 
-impl CoordinatorRecord for ConsumerGroupMetadataValue {
-    const TYPE: i16 = 3;
-}
-
 /// `ConsumerGroupPartitionMetadataKey`, record type 4, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ConsumerGroupPartitionMetadataKey {
@@ -107,8 +104,9 @@ impl Message for ConsumerGroupPartitionMetadataKey {
     const FLEXIBLE_SINCE: Option<i16> = None;
 }
 
-impl CoordinatorRecord for ConsumerGroupPartitionMetadataKey {
+impl CoordinatorKey for ConsumerGroupPartitionMetadataKey {
     const TYPE: i16 = 4;
+    type Value = ConsumerGroupPartitionMetadataValue;
 }
 
 /// `ConsumerGroupPartitionMetadataValue`, record type 4, version 0.
@@ -136,10 +134,6 @@ impl Message for ConsumerGroupPartitionMetadataValue {
     const NAME: &'static str = "ConsumerGroupPartitionMetadataValue";
     const VERSIONS: VersionRange = VersionRange::new(0, 0);
     const FLEXIBLE_SINCE: Option<i16> = Some(0);
-}
-
-impl CoordinatorRecord for ConsumerGroupPartitionMetadataValue {
-    const TYPE: i16 = 4;
 }
 
 /// `TopicMetadata`: The list of topic metadata.
@@ -230,8 +224,9 @@ impl Message for ConsumerGroupMemberMetadataKey {
     const FLEXIBLE_SINCE: Option<i16> = None;
 }
 
-impl CoordinatorRecord for ConsumerGroupMemberMetadataKey {
+impl CoordinatorKey for ConsumerGroupMemberMetadataKey {
     const TYPE: i16 = 5;
+    type Value = ConsumerGroupMemberMetadataValue;
 }
 
 /// `ConsumerGroupMemberMetadataValue`, record type 5, version 0.
@@ -324,10 +319,6 @@ impl Message for ConsumerGroupMemberMetadataValue {
     const FLEXIBLE_SINCE: Option<i16> = Some(0);
 }
 
-impl CoordinatorRecord for ConsumerGroupMemberMetadataValue {
-    const TYPE: i16 = 5;
-}
-
 /// `ClassicMemberMetadata`: The classic member metadata which includes the supported protocols of the
 /// consumer if it uses the classic protocol. The metadata is null if the consumer uses the consumer
 /// protocol.
@@ -406,8 +397,9 @@ impl Message for ConsumerGroupRegularExpressionKey {
     const FLEXIBLE_SINCE: Option<i16> = None;
 }
 
-impl CoordinatorRecord for ConsumerGroupRegularExpressionKey {
+impl CoordinatorKey for ConsumerGroupRegularExpressionKey {
     const TYPE: i16 = 16;
+    type Value = ConsumerGroupRegularExpressionValue;
 }
 
 /// `ConsumerGroupRegularExpressionValue`, record type 16, version 0.
@@ -441,8 +433,4 @@ impl Message for ConsumerGroupRegularExpressionValue {
     const NAME: &'static str = "ConsumerGroupRegularExpressionValue";
     const VERSIONS: VersionRange = VersionRange::new(0, 0);
     const FLEXIBLE_SINCE: Option<i16> = Some(0);
-}
-
-impl CoordinatorRecord for ConsumerGroupRegularExpressionValue {
-    const TYPE: i16 = 16;
 }

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use crate::error::Result;
-use crate::protocol::{CoordinatorRecord, Element, Message, Reader, VersionRange, Writer};
+use crate::protocol::{CoordinatorKey, Element, Message, Reader, VersionRange, Writer};
 
 /// `GroupMetadataKey`, record type 2, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -32,8 +32,9 @@ impl Message for GroupMetadataKey {
     const FLEXIBLE_SINCE: Option<i16> = None;
 }
 
-impl CoordinatorRecord for GroupMetadataKey {
+impl CoordinatorKey for GroupMetadataKey {
     const TYPE: i16 = 2;
+    type Value = GroupMetadataValue;
 }
 
 /// `GroupMetadataValue`, record type 2, versions 0 to 4.
@@ -102,10 +103,6 @@ impl Message for GroupMetadataValue {
     const NAME: &'static str = "GroupMetadataValue";
     const VERSIONS: VersionRange = VersionRange::new(0, 4);
     const FLEXIBLE_SINCE: Option<i16> = Some(4);
-}
-
-impl CoordinatorRecord for GroupMetadataValue {
-    const TYPE: i16 = 2;
 }
 
 /// `MemberMetadata` of `GroupMetadataValue`.

@@ -6,7 +6,7 @@
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::protocol::{CoordinatorRecord, Element, Message, Reader, VersionRange, Writer};
+use crate::protocol::{CoordinatorKey, Element, Message, Reader, VersionRange, Writer};
 
 /// `LegacyOffsetCommitKey`, record type 0, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -38,8 +38,9 @@ impl Message for LegacyOffsetCommitKey {
     const FLEXIBLE_SINCE: Option<i16> = None;
 }
 
-impl CoordinatorRecord for LegacyOffsetCommitKey {
+impl CoordinatorKey for LegacyOffsetCommitKey {
     const TYPE: i16 = 0;
+    type Value = LegacyOffsetCommitValue;
 }
 
 /// `LegacyOffsetCommitValue`, record type 0, version 0.
@@ -72,10 +73,6 @@ impl Message for LegacyOffsetCommitValue {
     const FLEXIBLE_SINCE: Option<i16> = None;
 }
 
-impl CoordinatorRecord for LegacyOffsetCommitValue {
-    const TYPE: i16 = 0;
-}
-
 /// `OffsetCommitKey`, record type 1, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OffsetCommitKey {
@@ -106,8 +103,9 @@ impl Message for OffsetCommitKey {
     const FLEXIBLE_SINCE: Option<i16> = None;
 }
 
-impl CoordinatorRecord for OffsetCommitKey {
+impl CoordinatorKey for OffsetCommitKey {
     const TYPE: i16 = 1;
+    type Value = OffsetCommitValue;
 }
 
 /// `OffsetCommitValue`, record type 1, versions 0 to 4.
@@ -190,8 +188,4 @@ impl Message for OffsetCommitValue {
     const NAME: &'static str = "OffsetCommitValue";
     const VERSIONS: VersionRange = VersionRange::new(0, 4);
     const FLEXIBLE_SINCE: Option<i16> = Some(4);
-}
-
-impl CoordinatorRecord for OffsetCommitValue {
-    const TYPE: i16 = 1;
 }

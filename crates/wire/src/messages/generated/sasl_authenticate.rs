@@ -10,10 +10,16 @@ use crate::error::Result;
 use crate::protocol::{Element, Message, Reader, Request, VersionRange, Writer};
 
 /// `SaslAuthenticateRequest`, API key 36, versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, PartialEq, Default)]
 pub struct SaslAuthenticateRequest {
     /// The SASL authentication bytes from the client, as defined by the SASL mechanism.
     pub auth_bytes: Bytes,
+}
+
+impl std::fmt::Debug for SaslAuthenticateRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SaslAuthenticateRequest").finish_non_exhaustive()
+    }
 }
 
 impl Element for SaslAuthenticateRequest {
@@ -46,7 +52,7 @@ impl Request for SaslAuthenticateRequest {
 }
 
 /// `SaslAuthenticateResponse`, API key 36, versions 0 to 2.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct SaslAuthenticateResponse {
     /// The error code, or 0 if there was no error.
     pub error_code: i16,
@@ -57,6 +63,16 @@ pub struct SaslAuthenticateResponse {
     /// Number of milliseconds after which only re-authentication over the existing connection to create a
     /// new session can occur (since version 1).
     pub session_lifetime_ms: i64,
+}
+
+impl std::fmt::Debug for SaslAuthenticateResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SaslAuthenticateResponse")
+            .field("error_code", &self.error_code)
+            .field("error_message", &self.error_message)
+            .field("session_lifetime_ms", &self.session_lifetime_ms)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for SaslAuthenticateResponse {

@@ -4,7 +4,7 @@
 //! generator, never this file.
 
 use crate::error::Result;
-use crate::protocol::{CoordinatorRecord, Element, Message, Reader, VersionRange, Writer, unsupported_field};
+use crate::protocol::{CoordinatorKey, Element, Message, Reader, VersionRange, Writer, unsupported_field};
 
 /// `TransactionLogKey`, record type 0, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -30,8 +30,9 @@ impl Message for TransactionLogKey {
     const FLEXIBLE_SINCE: Option<i16> = None;
 }
 
-impl CoordinatorRecord for TransactionLogKey {
+impl CoordinatorKey for TransactionLogKey {
     const TYPE: i16 = 0;
+    type Value = TransactionLogValue;
 }
 
 /// `TransactionLogValue`, record type 0, versions 0 to 1.
@@ -173,10 +174,6 @@ impl Message for TransactionLogValue {
     const NAME: &'static str = "TransactionLogValue";
     const VERSIONS: VersionRange = VersionRange::new(0, 1);
     const FLEXIBLE_SINCE: Option<i16> = Some(1);
-}
-
-impl CoordinatorRecord for TransactionLogValue {
-    const TYPE: i16 = 0;
 }
 
 /// `PartitionsSchema`: Partitions involved in the transaction.
