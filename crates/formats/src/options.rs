@@ -1,0 +1,404 @@
+//! The formats' options under Flink's names, checked once.
+//!
+//! Names are given without the format's prefix (`ignore-parse-errors`, not `json.ignore-parse-errors`): the connector
+//! strips it, together with `key.` and `value.`.
+
+use crate::error::FormatError;
+
+/// How timestamps are written in text (`json.timestamp-format.standard`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimestampStandard {
+    /// `2020-12-30 12:13:14.123`, with a `Z` after it for `TIMESTAMP_LTZ`.
+    #[default]
+    Sql,
+    /// `2020-12-30T12:13:14.123`, with a `Z` after it for `TIMESTAMP_LTZ`.
+    Iso8601,
+}
+
+/// What becomes of a map entry whose key is null (`json.map-null-key.mode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MapNullKeyMode {
+    /// The row is refused.
+    #[default]
+    Fail,
+    /// The entry is left out.
+    Drop,
+    /// The key is written as `json.map-null-key.literal`.
+    Literal,
+}
+
+/// The options of format `json`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonOptions {
+    /// `json.fail-on-missing-field` (false): whether a row without one of the columns is bad; otherwise it is null.
+    pub fail_on_missing_field: bool,
+    /// `json.ignore-parse-errors` (false): values that do not fit become null, and malformed rows are skipped.
+    pub ignore_parse_errors: bool,
+    /// `json.timestamp-format.standard` (SQL).
+    pub timestamp_standard: TimestampStandard,
+    /// `json.map-null-key.mode` (FAIL).
+    pub map_null_key_mode: MapNullKeyMode,
+    /// `json.map-null-key.literal` (`null`).
+    pub map_null_key_literal: String,
+    /// `json.encode.decimal-as-plain-number` (false): `0.00000001` instead of `1E-8`.
+    pub encode_decimal_as_plain_number: bool,
+    /// `json.encode.ignore-null-fields` (false): fields that are null are left out.
+    pub encode_ignore_null_fields: bool,
+    /// `json.decode.json-parser.enabled` (true). As in Flink it decides what a repeated key means; see
+    /// `docs/formats/json.md`. Nothing else depends on it here.
+    pub decode_json_parser_enabled: bool,
+}
+
+impl Default for JsonOptions {
+    fn default() -> Self {
+        JsonOptions {
+            fail_on_missing_field: false,
+            ignore_parse_errors: false,
+            timestamp_standard: TimestampStandard::Sql,
+            map_null_key_mode: MapNullKeyMode::Fail,
+            map_null_key_literal: "null".to_owned(),
+            encode_decimal_as_plain_number: false,
+            encode_ignore_null_fields: false,
+            decode_json_parser_enabled: true,
+        }
+    }
+}
+
+/// The options of format `csv`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvOptions {
+    /// `csv.field-delimiter` (`,`); `\t` and the other Java escapes are understood. One ASCII character.
+    pub field_delimiter: u8,
+    /// `csv.quote-character` (`"`), or none with `csv.disable-quote-character`.
+    pub quote: Option<u8>,
+    /// `csv.escape-character` (none).
+    pub escape: Option<u8>,
+    /// `csv.null-literal` (none): a value that reads exactly so, quoted or not, is null.
+    pub null_literal: Option<String>,
+    /// `csv.array-element-delimiter` (`;`), between the elements of ARRAY and ROW columns.
+    pub array_element_delimiter: String,
+    /// `csv.allow-comments` (false): lines that begin with `#` are no rows.
+    pub allow_comments: bool,
+    /// `csv.ignore-parse-errors` (false): values that do not fit and missing ones become null, malformed rows are
+    /// skipped.
+    pub ignore_parse_errors: bool,
+    /// `csv.write-bigdecimal-in-scientific-notation` (false: Flink documents true, but writes plain numbers unless the
+    /// option is given).
+    pub write_decimal_in_scientific_notation: bool,
+}
+
+impl Default for CsvOptions {
+    fn default() -> Self {
+        CsvOptions {
+            field_delimiter: b',',
+            quote: Some(b'"'),
+            escape: None,
+            null_literal: None,
+            array_element_delimiter: ";".to_owned(),
+            allow_comments: false,
+            ignore_parse_errors: false,
+            write_decimal_in_scientific_notation: false,
+        }
+    }
+}
+
+/// The character sets of `raw.charset`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RawCharset {
+    /// UTF-8 (and its subset US-ASCII).
+    #[default]
+    Utf8,
+    /// ISO 8859-1: a byte is a character.
+    Latin1,
+}
+
+/// The options of format `raw`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RawOptions {
+    /// `raw.charset` (UTF-8).
+    pub charset: RawCharset,
+    /// `raw.endianness` (`big-endian`).
+    pub little_endian: bool,
+}
+
+const JSON_OPTIONS: &[&str] = &[
+    "fail-on-missing-field",
+    "ignore-parse-errors",
+    "timestamp-format.standard",
+    "map-null-key.mode",
+    "map-null-key.literal",
+    "encode.decimal-as-plain-number",
+    "encode.ignore-null-fields",
+    "decode.json-parser.enabled",
+];
+const CSV_OPTIONS: &[&str] = &[
+    "field-delimiter",
+    "disable-quote-character",
+    "quote-character",
+    "allow-comments",
+    "ignore-parse-errors",
+    "array-element-delimiter",
+    "escape-character",
+    "null-literal",
+    "write-bigdecimal-in-scientific-notation",
+];
+const RAW_OPTIONS: &[&str] = &["charset", "endianness"];
+
+/// A format with its options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Format {
+    /// `json`: an object per row.
+    Json(JsonOptions),
+    /// `csv`: a line per row.
+    Csv(CsvOptions),
+    /// `raw`: a single column that is the row's bytes.
+    Raw(RawOptions),
+}
+
+impl Format {
+    /// The format of this name with these options, named without the format's prefix.
+    ///
+    /// # Errors
+    ///
+    /// Names and values that the format does not know, and options that exclude each other.
+    pub fn from_options<'a>(
+        name: &str,
+        options: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, FormatError> {
+        match name {
+            "json" => json(options).map(Format::Json),
+            "csv" => csv(options).map(Format::Csv),
+            "raw" => raw(options).map(Format::Raw),
+            _ => Err(FormatError::UnknownFormat { name: name.to_owned() }),
+        }
+    }
+
+    /// The format's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Format::Json(_) => "json",
+            Format::Csv(_) => "csv",
+            Format::Raw(_) => "raw",
+        }
+    }
+
+    /// The names of the options of the format called `name`, without its prefix; none when there is no such format.
+    pub fn option_names(name: &str) -> &'static [&'static str] {
+        match name {
+            "json" => JSON_OPTIONS,
+            "csv" => CSV_OPTIONS,
+            "raw" => RAW_OPTIONS,
+            _ => &[],
+        }
+    }
+
+    /// Whether `ignore-parse-errors` is set: the caller then skips (and counts) the rows that are still refused.
+    pub fn ignores_parse_errors(&self) -> bool {
+        match self {
+            Format::Json(options) => options.ignore_parse_errors,
+            Format::Csv(options) => options.ignore_parse_errors,
+            Format::Raw(_) => false,
+        }
+    }
+}
+
+fn json<'a>(given: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<JsonOptions, FormatError> {
+    let mut options = JsonOptions::default();
+    for (name, value) in given {
+        match name {
+            "fail-on-missing-field" => {
+                options.fail_on_missing_field = boolean("json.fail-on-missing-field", value)?;
+            }
+            "ignore-parse-errors" => {
+                options.ignore_parse_errors = boolean("json.ignore-parse-errors", value)?
+            }
+            "timestamp-format.standard" => options.timestamp_standard = standard(value)?,
+            "map-null-key.mode" => options.map_null_key_mode = null_key_mode(value)?,
+            "map-null-key.literal" => value.clone_into(&mut options.map_null_key_literal),
+            "encode.decimal-as-plain-number" => {
+                options.encode_decimal_as_plain_number =
+                    boolean("json.encode.decimal-as-plain-number", value)?;
+            }
+            "encode.ignore-null-fields" => {
+                options.encode_ignore_null_fields = boolean("json.encode.ignore-null-fields", value)?;
+            }
+            "decode.json-parser.enabled" => {
+                options.decode_json_parser_enabled = boolean("json.decode.json-parser.enabled", value)?;
+            }
+            _ => return Err(unknown("json", name, JSON_OPTIONS)),
+        }
+    }
+    if options.fail_on_missing_field && options.ignore_parse_errors {
+        return Err(FormatError::OptionConflict {
+            first: "json.fail-on-missing-field",
+            second: "json.ignore-parse-errors",
+        });
+    }
+    Ok(options)
+}
+
+fn standard(value: &str) -> Result<TimestampStandard, FormatError> {
+    match value {
+        "SQL" => Ok(TimestampStandard::Sql),
+        "ISO-8601" => Ok(TimestampStandard::Iso8601),
+        _ => Err(FormatError::OptionValue {
+            option: "json.timestamp-format.standard",
+            value: value.to_owned(),
+            expected: "'SQL' or 'ISO-8601'",
+        }),
+    }
+}
+
+fn null_key_mode(value: &str) -> Result<MapNullKeyMode, FormatError> {
+    match value.to_ascii_uppercase().as_str() {
+        "FAIL" => Ok(MapNullKeyMode::Fail),
+        "DROP" => Ok(MapNullKeyMode::Drop),
+        "LITERAL" => Ok(MapNullKeyMode::Literal),
+        _ => Err(FormatError::OptionValue {
+            option: "json.map-null-key.mode",
+            value: value.to_owned(),
+            expected: "'FAIL', 'DROP' or 'LITERAL'",
+        }),
+    }
+}
+
+fn csv<'a>(given: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<CsvOptions, FormatError> {
+    let mut options = CsvOptions::default();
+    let (mut quote_given, mut quote_disabled) = (false, false);
+    for (name, value) in given {
+        match name {
+            "field-delimiter" => {
+                options.field_delimiter = character("csv.field-delimiter", value, &unescaped(value))?;
+            }
+            "disable-quote-character" => quote_disabled = boolean("csv.disable-quote-character", value)?,
+            "quote-character" => {
+                options.quote = Some(character("csv.quote-character", value, value)?);
+                quote_given = true;
+            }
+            "allow-comments" => options.allow_comments = boolean("csv.allow-comments", value)?,
+            "ignore-parse-errors" => options.ignore_parse_errors = boolean("csv.ignore-parse-errors", value)?,
+            "array-element-delimiter" => {
+                character("csv.array-element-delimiter", value, value)?;
+                value.clone_into(&mut options.array_element_delimiter);
+            }
+            "escape-character" => options.escape = Some(character("csv.escape-character", value, value)?),
+            "null-literal" => options.null_literal = Some(value.to_owned()),
+            "write-bigdecimal-in-scientific-notation" => {
+                options.write_decimal_in_scientific_notation =
+                    boolean("csv.write-bigdecimal-in-scientific-notation", value)?;
+            }
+            _ => return Err(unknown("csv", name, CSV_OPTIONS)),
+        }
+    }
+    if quote_disabled && quote_given {
+        return Err(FormatError::OptionConflict {
+            first: "csv.quote-character",
+            second: "csv.disable-quote-character",
+        });
+    }
+    if quote_disabled {
+        options.quote = None;
+    }
+    Ok(options)
+}
+
+fn raw<'a>(given: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<RawOptions, FormatError> {
+    let mut options = RawOptions::default();
+    for (name, value) in given {
+        match name {
+            "charset" => {
+                options.charset = match value.to_ascii_uppercase().as_str() {
+                    "UTF-8" | "UTF8" | "US-ASCII" | "ASCII" => RawCharset::Utf8,
+                    "ISO-8859-1" | "ISO8859-1" | "LATIN1" => RawCharset::Latin1,
+                    _ => {
+                        return Err(FormatError::OptionValue {
+                            option: "raw.charset",
+                            value: value.to_owned(),
+                            expected: "'UTF-8', 'US-ASCII' or 'ISO-8859-1'",
+                        });
+                    }
+                }
+            }
+            "endianness" => {
+                options.little_endian = match value {
+                    "big-endian" => false,
+                    "little-endian" => true,
+                    _ => {
+                        return Err(FormatError::OptionValue {
+                            option: "raw.endianness",
+                            value: value.to_owned(),
+                            expected: "'big-endian' or 'little-endian'",
+                        });
+                    }
+                }
+            }
+            _ => return Err(unknown("raw", name, RAW_OPTIONS)),
+        }
+    }
+    Ok(options)
+}
+
+fn boolean(option: &'static str, value: &str) -> Result<bool, FormatError> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(FormatError::OptionValue { option, value: value.to_owned(), expected: "'true' or 'false'" }),
+    }
+}
+
+fn character(option: &'static str, given: &str, value: &str) -> Result<u8, FormatError> {
+    match value.as_bytes() {
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err(FormatError::OptionValue {
+            option,
+            value: given.to_owned(),
+            expected: "a single ASCII character",
+        }),
+    }
+}
+
+/// Java's escapes, as far as one character can be written with them.
+fn unescaped(value: &str) -> String {
+    let Some(escape) = value.strip_prefix('\\') else { return value.to_owned() };
+    let character = match escape {
+        "t" => '\t',
+        "n" => '\n',
+        "r" => '\r',
+        "b" => '\u{8}',
+        "f" => '\u{c}',
+        "\\" => '\\',
+        "\"" => '"',
+        "'" => '\'',
+        _ => {
+            let hex = escape.trim_start_matches('u');
+            match u32::from_str_radix(hex, 16).ok().and_then(char::from_u32) {
+                Some(character) if hex.len() == 4 && escape.starts_with('u') => character,
+                _ => return value.to_owned(),
+            }
+        }
+    };
+    character.to_string()
+}
+
+fn unknown(format: &'static str, option: &str, names: &[&'static str]) -> FormatError {
+    let nearest = names.iter().min_by_key(|name| distance(name, option)).copied().unwrap_or_default();
+    FormatError::UnknownOption { format, option: option.to_owned(), nearest }
+}
+
+/// Levenshtein's distance.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+        for (j, y) in b.bytes().enumerate() {
+            let above = row[j + 1];
+            let best = (diagonal + usize::from(x != y)).min(above + 1).min(row[j] + 1);
+            diagonal = above;
+            row[j + 1] = best;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
