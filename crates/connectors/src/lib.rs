@@ -7,9 +7,10 @@
 
 pub mod blackhole;
 pub mod datagen;
+pub mod filesystem;
+mod format;
 pub mod options;
 pub mod print;
-mod projection;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ pub fn connectors(environment: &Environment) -> Vec<Arc<dyn Connector>> {
     vec![
         Arc::new(blackhole::Blackhole),
         Arc::new(datagen::Datagen::new(environment.runtime.clone())),
+        Arc::new(filesystem::Filesystem::new(environment.runtime.clone())),
         Arc::new(print::Print),
     ]
 }

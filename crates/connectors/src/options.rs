@@ -158,7 +158,7 @@ pub fn invalid(key: &str, value: &str, expected: &str) -> ConnectorError {
 }
 
 fn unknown<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> ConnectorError {
-    let nearest = known.map(|name| (distance(key, name), name)).min();
+    let nearest = known.map(|name| (strsim::levenshtein(key, name), name)).min();
     let hint = match nearest {
         Some((distance, name)) if distance <= name.len().max(3) / 3 + 1 => {
             format!(": did you mean '{name}'?")
@@ -170,22 +170,6 @@ fn unknown<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> ConnectorErro
         column: None,
         message: format!("the option '{key}' is not known here{hint}"),
     }
-}
-
-/// The number of single-character edits between two words.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let substitution = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = substitution.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {

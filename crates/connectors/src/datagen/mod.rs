@@ -8,15 +8,15 @@ mod reader;
 
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use millstream_engine::connector::{ColumnKind, Connector, ConnectorError, Scan, Settings, TableSpec};
 use millstream_engine::sink::Sink;
 use millstream_engine::source::{Position, Source, SplitId, SplitReader};
 use tokio::runtime::Handle;
 
+use crate::format;
 use crate::only_a_source;
 use crate::options::{OptionSpec, Options};
-use crate::projection::project;
 use generator::ColumnPlan;
 use reader::Reader;
 
@@ -60,7 +60,10 @@ impl Connector for Datagen {
         let physical = table.columns.iter().filter(|column| column.kind == ColumnKind::Physical);
         let declared: Vec<_> = physical.map(|column| column.field.clone()).collect();
         generator::check_names(&options, &declared)?;
-        let schema = project(&declared, &scan.projection)?;
+        let whole_schema = Arc::new(Schema::new(declared.clone()));
+        let schema = format::projection(&scan.projection)
+            .apply(&whole_schema)
+            .map_err(|error| format::declaration(&error))?;
         let plans: Vec<ColumnPlan> = schema
             .fields()
             .iter()
