@@ -1,0 +1,152 @@
+//! The data directory as a whole: its lock, its format version, and whether the last process left it in order.
+//!
+//! A directory belongs to one process (`.lock`), carries the version of its layout (`millstream.format`), and
+//! `.kafka_cleanshutdown` lies in it only between a clean stop and the next start. The run of the machine that wrote last
+//! (`millstream.boot`) tells a killed process from a machine that went down: after the former, the page cache still has
+//! every byte that was written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::IoContext;
+use crate::fs::{Durable, FileSystem, LockGuard, read_file, replace_file};
+use crate::{LogError, Result};
+
+/// Newest layout that this release reads, and the one that it writes.
+pub const FORMAT_VERSION: u32 = 1;
+
+const LOCK_FILE: &str = ".lock";
+const FORMAT_FILE: &str = "millstream.format";
+const BOOT_FILE: &str = "millstream.boot";
+const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
+/// Files that show that a directory is Apache Kafka's.
+const KAFKA_FILES: [&str; 2] = ["meta.properties", "bootstrap.checkpoint"];
+const SMALL_FILE_BYTES_MAX: u64 = 4096;
+
+/// How the last process left the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreviousRun {
+    /// There was none.
+    None,
+    /// It stopped in order: everything is synced, checkpoints are current.
+    Clean,
+    /// It was killed, but the machine has been up since: what was written can be read.
+    Killed,
+    /// The machine went down, or may have: of what was not synced, anything may be missing.
+    PowerCut,
+}
+
+/// A locked data directory.
+#[derive(Debug)]
+pub(crate) struct DataDirectory {
+    pub(crate) path: PathBuf,
+    fs: Arc<dyn FileSystem>,
+    /// Held for as long as the store lives.
+    _lock: Box<dyn LockGuard>,
+}
+
+impl DataDirectory {
+    /// Creates the directory where it is missing, locks it, and checks or writes its format version.
+    ///
+    /// # Errors
+    /// [`LogError::DirectoryLocked`], [`LogError::FormatTooNew`], [`LogError::ForeignDirectory`], [`LogError::Corrupt`],
+    /// [`LogError::Io`].
+    pub(crate) fn open(fs: Arc<dyn FileSystem>, path: &Path) -> Result<(Self, PreviousRun)> {
+        fs.create_dir_all(path).context("create", path)?;
+        let lock_path = path.join(LOCK_FILE);
+        let lock = match fs.lock(&lock_path) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(LogError::DirectoryLocked { path: path.to_owned() });
+            }
+            Err(error) => return Err(error).context("lock", &lock_path),
+        };
+        let directory = Self { path: path.to_owned(), fs, _lock: lock };
+        let known = directory.check_format()?;
+        let previous = if known { directory.read_previous_run()? } else { PreviousRun::None };
+        if !known {
+            directory.initialise()?;
+        }
+        Ok((directory, previous))
+    }
+
+    /// Whether the directory carries a format version that this release reads.
+    fn check_format(&self) -> Result<bool> {
+        let path = self.path.join(FORMAT_FILE);
+        match read_file(&*self.fs, &path, SMALL_FILE_BYTES_MAX).context("read", &path)? {
+            Some(text) => {
+                let version = std::str::from_utf8(&text)
+                    .ok()
+                    .and_then(|text| text.trim().strip_prefix("version="))
+                    .and_then(|version| version.parse().ok());
+                match version {
+                    Some(found) if found > FORMAT_VERSION => {
+                        let path = self.path.clone();
+                        Err(LogError::FormatTooNew { path, found, supported: FORMAT_VERSION })
+                    }
+                    Some(_) => Ok(true),
+                    None => Err(LogError::Corrupt { what: "format version", path, position: 0 }),
+                }
+            }
+            None => {
+                for file in KAFKA_FILES {
+                    let path = self.path.join(file);
+                    if read_file(&*self.fs, &path, u64::MAX).context("read", &path)?.is_some() {
+                        return Err(LogError::ForeignDirectory { path: self.path.clone(), file: file.to_owned() });
+                    }
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    fn initialise(&self) -> Result<()> {
+        let path = self.path.join(FORMAT_FILE);
+        let text = format!("version={FORMAT_VERSION}\n");
+        replace_file(&*self.fs, &path, text.as_bytes(), Durable::Yes).context("write", &path)?;
+        // The directory's own name, for one that was just created.
+        match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => self.fs.sync_dir(parent).context("sync", parent),
+            _ => Ok(()),
+        }
+    }
+
+    fn read_previous_run(&self) -> Result<PreviousRun> {
+        if self.read_small(CLEAN_SHUTDOWN_FILE)?.is_some() {
+            return Ok(PreviousRun::Clean);
+        }
+        let same = match (self.read_small(BOOT_FILE)?, self.fs.boot_id()) {
+            (Some(then), Some(now)) => then == now.as_bytes(),
+            _ => false,
+        };
+        Ok(if same { PreviousRun::Killed } else { PreviousRun::PowerCut })
+    }
+
+    fn read_small(&self, file: &str) -> Result<Option<Vec<u8>>> {
+        let path = self.path.join(file);
+        read_file(&*self.fs, &path, SMALL_FILE_BYTES_MAX).context("read", &path)
+    }
+
+    /// Notes that a process is at work: from here on, only [`Self::mark_clean`] makes the stop a clean one.
+    pub(crate) fn mark_running(&self) -> Result<()> {
+        let boot = self.path.join(BOOT_FILE);
+        let id = self.fs.boot_id().unwrap_or_default();
+        replace_file(&*self.fs, &boot, id.as_bytes(), Durable::OldOrNew).context("write", &boot)?;
+        let clean = self.path.join(CLEAN_SHUTDOWN_FILE);
+        match self.fs.remove_file(&clean) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).context("remove", &clean),
+            _ => {}
+        }
+        self.fs.sync_dir(&self.path).context("sync", &self.path)
+    }
+
+    /// Notes that everything is synced and the process is about to end.
+    pub(crate) fn mark_clean(&self) -> Result<()> {
+        let path = self.path.join(CLEAN_SHUTDOWN_FILE);
+        replace_file(&*self.fs, &path, b"{\"version\":0,\"brokerEpoch\":-1}", Durable::Yes).context("write", &path)
+    }
+}
+
+#[cfg(test)]
+mod tests;
