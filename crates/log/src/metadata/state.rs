@@ -1,0 +1,97 @@
+//! What the metadata log adds up to.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::MetadataRecord;
+use crate::config::ConfigMap;
+
+/// A topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicMetadata {
+    /// Name.
+    pub name: String,
+    /// Id, which no other topic ever has.
+    pub id: Uuid,
+    /// Number of partitions.
+    pub partitions: i32,
+    /// Configurations that were set on it.
+    pub configs: ConfigMap,
+}
+
+/// A deleted topic of which files may be left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeletedTopic {
+    /// The name that it had.
+    pub name: String,
+    /// The number of partitions that it had.
+    pub partitions: i32,
+}
+
+/// The state after a number of changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MetadataState {
+    /// Id of the cluster, made up when the data directory was created.
+    pub cluster_id: String,
+    /// Number of starts that did not follow a clean stop: the leader epoch of every partition.
+    pub broker_epoch: i32,
+    /// Producer ids from here on were never given.
+    pub next_producer_id: i64,
+    /// Topics by name.
+    pub topics: BTreeMap<String, TopicMetadata>,
+    /// Names of the topics by id.
+    pub topic_names: BTreeMap<Uuid, String>,
+    /// Deleted topics whose files are not all gone, by id.
+    pub deleted_topics: BTreeMap<Uuid, DeletedTopic>,
+    /// Finalized features and their levels.
+    pub features: BTreeMap<String, i16>,
+    /// Broker properties that were set at run time.
+    pub broker_configs: ConfigMap,
+}
+
+impl MetadataState {
+    /// The topic of that id.
+    pub fn topic_by_id(&self, id: Uuid) -> Option<&TopicMetadata> {
+        self.topics.get(self.topic_names.get(&id)?)
+    }
+
+    pub(super) fn apply(&mut self, record: MetadataRecord) {
+        match record {
+            MetadataRecord::ClusterId { id } => self.cluster_id = id,
+            MetadataRecord::BrokerEpoch { epoch } => self.broker_epoch = epoch,
+            MetadataRecord::ProducerIds { next } => self.next_producer_id = next,
+            MetadataRecord::Topic(topic) => {
+                self.topic_names.insert(topic.id, topic.name.clone());
+                self.topics.insert(topic.name.clone(), topic);
+            }
+            MetadataRecord::TopicDeleted { id } => {
+                if let Some(topic) = self.topic_names.remove(&id).and_then(|name| self.topics.remove(&name)) {
+                    let deleted = DeletedTopic { name: topic.name, partitions: topic.partitions };
+                    self.deleted_topics.insert(id, deleted);
+                }
+            }
+            MetadataRecord::TopicLeftOver { id, topic } => _ = self.deleted_topics.insert(id, topic),
+            MetadataRecord::TopicFilesRemoved { id } => _ = self.deleted_topics.remove(&id),
+            MetadataRecord::Feature { name, level: 0 } => _ = self.features.remove(&name),
+            MetadataRecord::Feature { name, level } => _ = self.features.insert(name, level),
+            MetadataRecord::BrokerConfigs { configs } => self.broker_configs = configs,
+        }
+    }
+
+    /// The records that make this state out of an empty one.
+    pub(super) fn to_records(&self) -> Vec<MetadataRecord> {
+        let mut records = vec![
+            MetadataRecord::ClusterId { id: self.cluster_id.clone() },
+            MetadataRecord::BrokerEpoch { epoch: self.broker_epoch },
+            MetadataRecord::ProducerIds { next: self.next_producer_id },
+            MetadataRecord::BrokerConfigs { configs: self.broker_configs.clone() },
+        ];
+        let features = self.features.iter();
+        records.extend(features.map(|(name, &level)| MetadataRecord::Feature { name: name.clone(), level }));
+        let left_over = self.deleted_topics.iter();
+        records.extend(left_over.map(|(&id, topic)| MetadataRecord::TopicLeftOver { id, topic: topic.clone() }));
+        records.extend(self.topics.values().cloned().map(MetadataRecord::Topic));
+        records
+    }
+}
