@@ -73,7 +73,9 @@ pub fn read_leader_epochs(fs: &dyn FileSystem, path: &Path) -> Result<Vec<(i32, 
         let entry = line
             .split_once(' ')
             .and_then(|(epoch, offset)| Some((epoch.parse().ok()?, offset.parse().ok()?)))
-            .filter(|&(epoch, offset)| epochs.last().is_none_or(|&(last, from)| epoch > last && offset >= from));
+            .filter(|&(epoch, offset)| {
+                epochs.last().is_none_or(|&(last, from)| epoch > last && offset >= from)
+            });
         epochs.push(entry.ok_or_else(|| corrupt(path, position))?);
     }
     Ok(epochs)
@@ -83,12 +85,17 @@ pub fn read_leader_epochs(fs: &dyn FileSystem, path: &Path) -> Result<Vec<(i32, 
 ///
 /// # Errors
 /// [`LogError::Io`].
-pub fn write_leader_epochs(fs: &dyn FileSystem, path: &Path, epochs: &[(i32, i64)]) -> Result<()> {
+pub fn write_leader_epochs(
+    fs: &dyn FileSystem,
+    path: &Path,
+    epochs: &[(i32, i64)],
+    durable: Durable,
+) -> Result<()> {
     let mut text = format!("0\n{}\n", epochs.len());
     for (epoch, offset) in epochs {
         _ = writeln!(text, "{epoch} {offset}");
     }
-    replace_file(fs, path, text.as_bytes(), Durable::OldOrNew).context("write", path)
+    replace_file(fs, path, text.as_bytes(), durable).context("write", path)
 }
 
 /// Reads the topic id of a partition directory; `None` where the file does not exist.
@@ -108,9 +115,14 @@ pub fn read_partition_metadata(fs: &dyn FileSystem, path: &Path) -> Result<Optio
 ///
 /// # Errors
 /// [`LogError::Io`].
-pub fn write_partition_metadata(fs: &dyn FileSystem, path: &Path, topic_id: Uuid) -> Result<()> {
+pub fn write_partition_metadata(
+    fs: &dyn FileSystem,
+    path: &Path,
+    topic_id: Uuid,
+    durable: Durable,
+) -> Result<()> {
     let text = format!("version: 0\ntopic_id: {}\n", id_text(topic_id));
-    replace_file(fs, path, text.as_bytes(), Durable::OldOrNew).context("write", path)
+    replace_file(fs, path, text.as_bytes(), durable).context("write", path)
 }
 
 /// The entry lines of a checkpoint with their byte positions, after version and count were checked.

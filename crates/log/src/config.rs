@@ -129,7 +129,11 @@ impl Default for TopicConfig {
 }
 
 /// The value in force, as text.
-pub fn value_of<'a>(definition: &ConfigDefinition, overrides: &'a ConfigMap, broker: &'a ConfigMap) -> &'a str {
+pub fn value_of<'a>(
+    definition: &ConfigDefinition,
+    overrides: &'a ConfigMap,
+    broker: &'a ConfigMap,
+) -> &'a str {
     let from_broker = || definition.server_property.and_then(|property| broker.get(property));
     overrides.get(definition.name).or_else(from_broker).map_or(definition.default, String::as_str)
 }
@@ -148,7 +152,8 @@ impl Values<'_> {
 
     fn parse<T: std::str::FromStr>(&self, name: &'static str) -> Result<T> {
         let value = self.get(name)?;
-        let wrong = || LogError::InvalidConfig { key: name, value: value.to_owned(), expected: "a number in range" };
+        let wrong =
+            || LogError::InvalidConfig { key: name, value: value.to_owned(), expected: "a number in range" };
         value.parse().map_err(|_| wrong())
     }
 

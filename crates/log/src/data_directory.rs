@@ -47,13 +47,13 @@ pub(crate) struct DataDirectory {
 }
 
 impl DataDirectory {
-    /// Creates the directory where it is missing, locks it, and checks or writes its format version.
+    /// Creates the directory where it is missing, locks it, and checks its format version.
     ///
     /// # Errors
     /// [`LogError::DirectoryLocked`], [`LogError::FormatTooNew`], [`LogError::ForeignDirectory`], [`LogError::Corrupt`],
     /// [`LogError::Io`].
     pub(crate) fn open(fs: Arc<dyn FileSystem>, path: &Path) -> Result<(Self, PreviousRun)> {
-        fs.create_dir_all(path).context("create", path)?;
+        create_durably(&*fs, path)?;
         let lock_path = path.join(LOCK_FILE);
         let lock = match fs.lock(&lock_path) {
             Ok(lock) => lock,
@@ -65,9 +65,6 @@ impl DataDirectory {
         let directory = Self { path: path.to_owned(), fs, _lock: lock };
         let known = directory.check_format()?;
         let previous = if known { directory.read_previous_run()? } else { PreviousRun::None };
-        if !known {
-            directory.initialise()?;
-        }
         Ok((directory, previous))
     }
 
@@ -93,7 +90,10 @@ impl DataDirectory {
                 for file in KAFKA_FILES {
                     let path = self.path.join(file);
                     if read_file(&*self.fs, &path, u64::MAX).context("read", &path)?.is_some() {
-                        return Err(LogError::ForeignDirectory { path: self.path.clone(), file: file.to_owned() });
+                        return Err(LogError::ForeignDirectory {
+                            path: self.path.clone(),
+                            file: file.to_owned(),
+                        });
                     }
                 }
                 Ok(false)
@@ -101,15 +101,11 @@ impl DataDirectory {
         }
     }
 
-    fn initialise(&self) -> Result<()> {
+    /// Writes the format version, which makes the directory a data directory: the last step of its creation.
+    pub(crate) fn initialise(&self) -> Result<()> {
         let path = self.path.join(FORMAT_FILE);
         let text = format!("version={FORMAT_VERSION}\n");
-        replace_file(&*self.fs, &path, text.as_bytes(), Durable::Yes).context("write", &path)?;
-        // The directory's own name, for one that was just created.
-        match self.path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => self.fs.sync_dir(parent).context("sync", parent),
-            _ => Ok(()),
-        }
+        replace_file(&*self.fs, &path, text.as_bytes(), Durable::Yes).context("write", &path)
     }
 
     fn read_previous_run(&self) -> Result<PreviousRun> {
@@ -135,7 +131,9 @@ impl DataDirectory {
         replace_file(&*self.fs, &boot, id.as_bytes(), Durable::OldOrNew).context("write", &boot)?;
         let clean = self.path.join(CLEAN_SHUTDOWN_FILE);
         match self.fs.remove_file(&clean) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).context("remove", &clean),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).context("remove", &clean);
+            }
             _ => {}
         }
         self.fs.sync_dir(&self.path).context("sync", &self.path)
@@ -144,8 +142,24 @@ impl DataDirectory {
     /// Notes that everything is synced and the process is about to end.
     pub(crate) fn mark_clean(&self) -> Result<()> {
         let path = self.path.join(CLEAN_SHUTDOWN_FILE);
-        replace_file(&*self.fs, &path, b"{\"version\":0,\"brokerEpoch\":-1}", Durable::Yes).context("write", &path)
+        replace_file(&*self.fs, &path, b"{\"version\":0,\"brokerEpoch\":-1}", Durable::Yes)
+            .context("write", &path)
     }
+}
+
+/// Creates a directory with those above it that are missing, and makes their names durable.
+fn create_durably(fs: &dyn FileSystem, path: &Path) -> Result<()> {
+    let is_missing = |path: &&Path| {
+        let listed = fs.read_dir(path);
+        !path.as_os_str().is_empty() && listed.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    fs.create_dir_all(path).context("create", path)?;
+    for parent in missing.iter().filter_map(|path| path.parent()) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        fs.sync_dir(parent).context("sync", parent)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -82,7 +82,9 @@ pub enum LogError {
     #[error("the metadata log stopped after a failed write; restart to recover from what reached the disk")]
     MetadataOffline,
     /// The partition failed a write or a sync before: what the disk holds is unknown until a restart reads it.
-    #[error("partition {topic}-{partition} is offline after a failed write, sync or check; see the log for the cause")]
+    #[error(
+        "partition {topic}-{partition} is offline after a failed write, sync or check; see the log for the cause"
+    )]
     PartitionOffline {
         /// The topic.
         topic: String,

@@ -235,6 +235,8 @@ pub enum Durable {
     Yes,
     /// Only the content is synced, before the rename: a crash leaves the old or the new file, never half of one.
     OldOrNew,
+    /// Nothing is synced: a power cut may leave half a file, which its reader must notice. A killed process does not.
+    No,
 }
 
 /// Replaces a small file so that a crash leaves the old or the new content.
@@ -247,7 +249,9 @@ pub fn replace_file(fs: &dyn FileSystem, path: &Path, content: &[u8], durable: D
     let temporary: PathBuf = path.with_file_name(name);
     let file = fs.open(&temporary, OpenMode::Empty)?;
     write_all_at(&*file, &mut [IoSlice::new(content)], 0)?;
-    file.sync_data()?;
+    if durable != Durable::No {
+        file.sync_data()?;
+    }
     fs.rename(&temporary, path)?;
     match (durable, path.parent()) {
         (Durable::Yes, Some(parent)) => fs.sync_dir(parent),

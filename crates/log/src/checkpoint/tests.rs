@@ -27,7 +27,7 @@ fn offsets_are_written_as_kafka_does() {
 #[test]
 fn leader_epochs_come_back_and_must_rise() {
     let (fs, path) = (SimFileSystem::new(0), Path::new(LEADER_EPOCH_FILE));
-    write_leader_epochs(&fs, path, &[(0, 0), (3, 17), (4, 17)]).unwrap();
+    write_leader_epochs(&fs, path, &[(0, 0), (3, 17), (4, 17)], Durable::OldOrNew).unwrap();
     assert_eq!(read_file(&fs, path, 1000).unwrap().unwrap(), b"0\n3\n0 0\n3 17\n4 17\n");
     assert_eq!(read_leader_epochs(&fs, path).unwrap(), [(0, 0), (3, 17), (4, 17)]);
     put(&fs, path, "0\n2\n3 5\n3 6\n");
@@ -38,7 +38,7 @@ fn leader_epochs_come_back_and_must_rise() {
 fn partition_metadata_comes_back() {
     let (fs, path) = (SimFileSystem::new(0), Path::new(PARTITION_METADATA_FILE));
     assert_eq!(read_partition_metadata(&fs, path).unwrap(), None);
-    write_partition_metadata(&fs, path, Uuid::from_u128(1)).unwrap();
+    write_partition_metadata(&fs, path, Uuid::from_u128(1), Durable::OldOrNew).unwrap();
     let text = read_file(&fs, path, 1000).unwrap().unwrap();
     assert_eq!(text, b"version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ\n");
     assert_eq!(read_partition_metadata(&fs, path).unwrap(), Some(Uuid::from_u128(1)));
@@ -48,9 +48,9 @@ fn partition_metadata_comes_back() {
 fn a_power_cut_leaves_the_old_or_the_new_checkpoint() {
     for seed in 0..100 {
         let (fs, path) = (SimFileSystem::new(seed), Path::new(LEADER_EPOCH_FILE));
-        write_leader_epochs(&fs, path, &[(0, 0)]).unwrap();
+        write_leader_epochs(&fs, path, &[(0, 0)], Durable::OldOrNew).unwrap();
         fs.sync_dir(Path::new("")).unwrap();
-        write_leader_epochs(&fs, path, &[(0, 0), (1, 5)]).unwrap();
+        write_leader_epochs(&fs, path, &[(0, 0), (1, 5)], Durable::OldOrNew).unwrap();
         fs.power_cut();
         assert!(read_leader_epochs(&fs, path).unwrap().starts_with(&[(0, 0)]), "seed {seed}");
     }

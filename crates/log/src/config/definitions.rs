@@ -93,7 +93,9 @@ impl Valid {
             (Self::Between(1, _), _) => "a whole number from 1 to 17",
             (Self::Between(..), _) => "a whole number from -131072 to 22",
             (Self::GzipLevel, _) => "-1 or a whole number from 1 to 9",
-            (Self::OneOf(words), _) if words.len() == CLEANUP_POLICIES.len() && words[0] == CLEANUP_POLICIES[0] => {
+            (Self::OneOf(words), _)
+                if words.len() == CLEANUP_POLICIES.len() && words[0] == CLEANUP_POLICIES[0] =>
+            {
                 "compact, delete, both separated by a comma, or nothing"
             }
             (Self::OneOf(words), _) if words.len() == TIMESTAMP_TYPES.len() => "CreateTime or LogAppendTime",

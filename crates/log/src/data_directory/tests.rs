@@ -3,9 +3,9 @@
 use std::io::IoSlice;
 
 use super::*;
+use crate::ErrorKind;
 use crate::fs::sim::SimFileSystem;
 use crate::fs::{OpenMode, RealFileSystem, write_all_at};
-use crate::ErrorKind;
 
 fn open(fs: &SimFileSystem) -> Result<(DataDirectory, PreviousRun)> {
     DataDirectory::open(Arc::new(fs.clone()), Path::new("data"))
@@ -24,7 +24,10 @@ fn a_second_process_is_refused_in_one_sentence_with_the_next_step() {
     let first = DataDirectory::open(fs.clone(), temporary.path()).unwrap();
     let error = DataDirectory::open(fs.clone(), temporary.path()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
-    assert!(error.to_string().contains("is in use by another process; stop that one, or choose another"), "{error}");
+    assert!(
+        error.to_string().contains("is in use by another process; stop that one, or choose another"),
+        "{error}"
+    );
     drop(first);
     assert!(DataDirectory::open(fs, temporary.path()).is_ok());
 }
@@ -50,6 +53,7 @@ fn the_previous_run_is_told_by_marker_and_boot() {
     let fs = SimFileSystem::new(0);
     let (directory, previous) = open(&fs).unwrap();
     assert_eq!(previous, PreviousRun::None);
+    directory.initialise().unwrap();
     directory.mark_running().unwrap();
     fs.kill();
     let (directory, previous) = open(&fs).unwrap();

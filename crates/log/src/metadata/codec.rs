@@ -130,7 +130,8 @@ impl MetadataRecord {
         let mut reader = Reader(bytes);
         let mut records = Vec::new();
         while !reader.0.is_empty() {
-            let (record_type, version) = (u16::from_be_bytes(reader.array()?), u16::from_be_bytes(reader.array()?));
+            let (record_type, version) =
+                (u16::from_be_bytes(reader.array()?), u16::from_be_bytes(reader.array()?));
             let length = u32::from_be_bytes(reader.array()?) as usize;
             let mut body = Reader(reader.take(length)?);
             if version != VERSION {

@@ -38,7 +38,11 @@ pub(super) struct MetadataFile {
 }
 
 impl MetadataFile {
-    pub(super) fn open(fs: Arc<dyn FileSystem>, directory: &Path, create: bool) -> Result<(Self, MetadataState)> {
+    pub(super) fn open(
+        fs: Arc<dyn FileSystem>,
+        directory: &Path,
+        create: bool,
+    ) -> Result<(Self, MetadataState)> {
         let mut generations: Vec<u64> = fs
             .read_dir(directory)
             .context("list", directory)?
@@ -72,9 +76,11 @@ impl MetadataFile {
                 break;
             }
             let records = MetadataRecord::decode_all(frame.records).map_err(|error| match error {
-                DecodeError::Malformed => {
-                    LogError::Corrupt { what: "metadata record", path: path.clone(), position: position as u64 }
-                }
+                DecodeError::Malformed => LogError::Corrupt {
+                    what: "metadata record",
+                    path: path.clone(),
+                    position: position as u64,
+                },
                 DecodeError::Unknown { record_type, version } => {
                     LogError::UnknownMetadataRecord { path: path.clone(), record_type, version }
                 }
@@ -87,7 +93,8 @@ impl MetadataFile {
             }
         }
         // The first frame was synced before the file got its name.
-        let corrupt = LogError::Corrupt { what: "metadata log", path: path.clone(), position: position as u64 };
+        let corrupt =
+            LogError::Corrupt { what: "metadata log", path: path.clone(), position: position as u64 };
         let Some(next_sequence) = next_sequence else { return Err(corrupt) };
         if has_frame(&bytes[position..]) {
             return Err(corrupt);
@@ -100,7 +107,10 @@ impl MetadataFile {
         // What a killed process wrote may not have been synced.
         file.sync_data().context("sync", &path)?;
         let (size, directory) = (position as u64, directory.to_owned());
-        Ok((Self { fs, directory, generation, path, file, size, state_size, next_sequence, online: true }, state))
+        Ok((
+            Self { fs, directory, generation, path, file, size, state_size, next_sequence, online: true },
+            state,
+        ))
     }
 
     /// Begins the file of a generation with a whole state.
@@ -121,7 +131,17 @@ impl MetadataFile {
         fs.sync_dir(directory).context("sync", directory)?;
         let (size, next_sequence) = (frame.len() as u64, sequence + 1);
         let directory = directory.to_owned();
-        Ok(Self { fs, directory, generation, path, file, size, state_size: size, next_sequence, online: true })
+        Ok(Self {
+            fs,
+            directory,
+            generation,
+            path,
+            file,
+            size,
+            state_size: size,
+            next_sequence,
+            online: true,
+        })
     }
 
     pub(super) fn path(&self) -> &Path {

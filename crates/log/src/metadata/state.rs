@@ -90,7 +90,8 @@ impl MetadataState {
         let features = self.features.iter();
         records.extend(features.map(|(name, &level)| MetadataRecord::Feature { name: name.clone(), level }));
         let left_over = self.deleted_topics.iter();
-        records.extend(left_over.map(|(&id, topic)| MetadataRecord::TopicLeftOver { id, topic: topic.clone() }));
+        records
+            .extend(left_over.map(|(&id, topic)| MetadataRecord::TopicLeftOver { id, topic: topic.clone() }));
         records.extend(self.topics.values().cloned().map(MetadataRecord::Topic));
         records
     }

@@ -17,7 +17,12 @@ fn put(log: &MetadataLog, records: Vec<MetadataRecord>) -> Result<()> {
 
 fn topic(name: &str, id: u128, partitions: i32) -> MetadataRecord {
     let configs = ConfigMap::from([("retention.ms".to_owned(), "5".to_owned())]);
-    MetadataRecord::Topic(TopicMetadata { name: name.to_owned(), id: Uuid::from_u128(id), partitions, configs })
+    MetadataRecord::Topic(TopicMetadata {
+        name: name.to_owned(),
+        id: Uuid::from_u128(id),
+        partitions,
+        configs,
+    })
 }
 
 fn every_record() -> Vec<MetadataRecord> {
@@ -157,7 +162,11 @@ fn a_stop_at_any_operation_leaves_the_old_or_the_new_state() {
             let mut states = vec![MetadataState::default()];
             let answered = play(&fs, &mut random, &mut states).unwrap_or_else(|answered| answered);
             let stopped = fs.is_stopped();
-            if random.flip() { fs.power_cut() } else { fs.kill() }
+            if random.flip() {
+                fs.power_cut()
+            } else {
+                fs.kill()
+            }
             let found = open(&fs, true).unwrap().state().clone();
             let possible = &states[answered..];
             assert!(possible.contains(&found), "seed {seed} stop {stop_at}: {found:?} not in {possible:?}");

@@ -15,7 +15,10 @@ fn topic_names_follow_kafkas_rules() {
 #[test]
 fn partition_directories_come_back() {
     for (topic, partition) in [("t", 0), ("raw-temperature", 3), ("a-1", 12)] {
-        assert_eq!(parse_partition_directory(&partition_directory(topic, partition)), Some((topic, partition)));
+        assert_eq!(
+            parse_partition_directory(&partition_directory(topic, partition)),
+            Some((topic, partition))
+        );
     }
     for other in ["lost+found", "a-", "-1", "a-x", "a--1x", "a-99999999999", "t-0.abc-delete"] {
         assert_eq!(parse_partition_directory(other), None, "{other}");
@@ -37,7 +40,9 @@ fn file_names_come_back() {
         assert_eq!(FileKind::parse(path.file_name().unwrap().to_str().unwrap()), Some((1_234_567, kind)));
     }
     assert_eq!(FileKind::Log.path(Path::new("d"), 0), Path::new("d/00000000000000000000.log"));
-    for other in ["", "leader-epoch-checkpoint", "00000000000000000000.log.deleted", "0000000000000000000x.log", "é"] {
+    for other in
+        ["", "leader-epoch-checkpoint", "00000000000000000000.log.deleted", "0000000000000000000x.log", "é"]
+    {
         assert_eq!(FileKind::parse(other), None, "{other}");
     }
 }

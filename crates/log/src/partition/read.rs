@@ -1,0 +1,258 @@
+//! Reading: an offset becomes slices of segment files, which the caller sends or maps as it likes.
+//!
+//! Nothing of the records is read here. Slices begin at the batch that holds the offset and end at a batch boundary: at the
+//! bound the reader may see up to, or at the last batch that fits the wanted size. Both ends come from what is in
+//! memory wherever a reader follows the log; otherwise from the sparse index and a walk over at most a few headers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Mark, PartitionLog, Status};
+use crate::fs::File;
+use crate::segment::Segment;
+use crate::{LogError, Result};
+
+/// Ends of reads that are remembered, because the next read of the same consumer begins there.
+const RECENT_READS_MAX: usize = 8;
+
+/// Up to where a reader may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadBound {
+    /// Everything that may be acknowledged.
+    HighWatermark,
+    /// As that, but nothing from the first open transaction on.
+    LastStableOffset,
+    /// Everything appended, durable or not: for the broker's own loading of its topics.
+    LogEnd,
+}
+
+/// What to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadRequest {
+    /// Offset of the first wanted record.
+    pub offset: i64,
+    /// Most bytes to give.
+    pub max_bytes: u64,
+    /// Whether the first batch is given although it alone exceeds `max_bytes`.
+    pub at_least_one_batch: bool,
+    /// Up to where the reader may see.
+    pub bound: ReadBound,
+}
+
+/// A part of a segment file that holds whole batches.
+#[derive(Clone)]
+pub struct FileSlice {
+    /// The open file.
+    pub file: Arc<dyn File>,
+    /// Where the slice begins, in bytes.
+    pub position: u64,
+    /// Length in bytes.
+    pub length: u64,
+}
+
+impl fmt::Debug for FileSlice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSlice").field("position", &self.position).field("length", &self.length).finish()
+    }
+}
+
+impl FileSlice {
+    /// Reads the whole slice.
+    ///
+    /// # Errors
+    /// As the system gives them.
+    pub fn read(&self) -> std::io::Result<Vec<u8>> {
+        let mut bytes = vec![0; self.length as usize];
+        crate::fs::read_exact_at(&*self.file, &mut bytes, self.position)?;
+        Ok(bytes)
+    }
+}
+
+/// What a read found, with the partition's offsets at that moment.
+#[derive(Debug, Clone)]
+pub struct ReadSlices {
+    /// Batches in order; the first one holds the wanted offset, or is the first behind it. Empty at the bound.
+    pub slices: Vec<FileSlice>,
+    /// First offset of the partition.
+    pub log_start_offset: i64,
+    /// High watermark.
+    pub high_watermark: i64,
+    /// Last stable offset.
+    pub last_stable_offset: i64,
+}
+
+impl ReadSlices {
+    /// Bytes of all slices.
+    pub fn size_bytes(&self) -> u64 {
+        self.slices.iter().map(|slice| slice.length).sum()
+    }
+
+    /// Reads all slices into one buffer.
+    ///
+    /// # Errors
+    /// As the system gives them.
+    pub fn read(&self) -> std::io::Result<Vec<u8>> {
+        let mut bytes = vec![0; self.size_bytes() as usize];
+        let mut rest = &mut bytes[..];
+        for slice in &self.slices {
+            let (part, behind) = rest.split_at_mut(slice.length as usize);
+            crate::fs::read_exact_at(&*slice.file, part, slice.position)?;
+            rest = behind;
+        }
+        Ok(bytes)
+    }
+}
+
+/// Where reads ended lately.
+#[derive(Debug, Default)]
+pub(super) struct RecentReads {
+    ends: [Mark; RECENT_READS_MAX],
+    next: usize,
+}
+
+impl RecentReads {
+    fn find(&self, offset: i64, segment_base: i64) -> Option<u64> {
+        let found = self.ends.iter().find(|end| end.offset == offset && end.segment_base == segment_base);
+        found.map(|end| end.position).filter(|&position| position > 0)
+    }
+
+    fn remember(&mut self, end: Mark) {
+        if !self.ends.contains(&end) {
+            self.ends[self.next] = end;
+            self.next = (self.next + 1) % RECENT_READS_MAX;
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl PartitionLog {
+    /// Finds the batches from an offset on, as slices of files.
+    ///
+    /// # Errors
+    /// [`LogError::OffsetOutOfRange`] for an offset before the log's start or behind its end;
+    /// [`LogError::Corrupt`]; [`LogError::Io`]; as [`Self::open`].
+    pub fn read(&self, request: &ReadRequest) -> Result<ReadSlices> {
+        if self.check_available()? == Status::Closed {
+            self.open()?;
+        }
+        let (bound, mut found) = self.bound(request.bound)?;
+        let (log_start_offset, end_offset) = (found.log_start_offset, self.log_end_offset());
+        if request.offset < log_start_offset || request.offset > end_offset {
+            return Err(LogError::OffsetOutOfRange {
+                requested: request.offset,
+                log_start_offset,
+                end_offset,
+            });
+        }
+        if request.offset < bound.offset {
+            self.collect(request, bound, &mut found.slices)?;
+        }
+        Ok(found)
+    }
+
+    /// The bound as a place in the files, and a result without slices.
+    fn bound(&self, bound: ReadBound) -> Result<(Mark, ReadSlices)> {
+        let (mark, unstable, found) = {
+            let marks = self.marks.lock();
+            let high_watermark = marks.high_watermark;
+            let unstable = marks.first_unstable.filter(|&first| first < high_watermark.offset);
+            let found = ReadSlices {
+                slices: Vec::new(),
+                log_start_offset: self.log_start_offset(),
+                high_watermark: high_watermark.offset,
+                last_stable_offset: unstable.unwrap_or(high_watermark.offset),
+            };
+            let mark = if bound == ReadBound::LogEnd { marks.log_end } else { high_watermark };
+            (mark, unstable, found)
+        };
+        match (bound, unstable) {
+            (ReadBound::LastStableOffset, Some(first)) => Ok((self.mark_of(first)?, found)),
+            _ => Ok((mark, found)),
+        }
+    }
+
+    /// The place of the batch that begins at or holds `offset`.
+    fn mark_of(&self, offset: i64) -> Result<Mark> {
+        let view = self.view.read().clone();
+        let Some(segment) = view.floor(offset).and_then(|index| view.segments.get(index)) else {
+            return Ok(Mark { offset, ..Mark::default() });
+        };
+        let end = segment.extent().size;
+        let position =
+            segment.find_offset(&self.context.cache, offset, end)?.map_or(end, |batch| batch.position);
+        Ok(Mark { offset, segment_base: segment.base_offset, position })
+    }
+
+    fn collect(&self, request: &ReadRequest, bound: Mark, slices: &mut Vec<FileSlice>) -> Result<()> {
+        let view = self.view.read().clone();
+        let mut left = request.max_bytes;
+        let from = view.floor(request.offset).unwrap_or(0);
+        for segment in view.segments.get(from..).unwrap_or_default() {
+            if segment.base_offset > bound.segment_base {
+                break;
+            }
+            let end = if segment.base_offset == bound.segment_base {
+                bound.position
+            } else {
+                segment.extent().size
+            };
+            let Some(start) = self.start_in(segment, request.offset, end)? else { continue };
+            let first = slices.is_empty() && request.at_least_one_batch;
+            let stop = self.stop_in(segment, start, end, left, first)?;
+            if stop.position > start {
+                let file = segment.log_file(&self.context.cache)?;
+                slices.push(FileSlice { file, position: start, length: stop.position - start });
+                left = left.saturating_sub(stop.position - start);
+            }
+            if stop.position < end {
+                self.recent_reads.lock().remember(stop);
+                return Ok(());
+            }
+        }
+        self.recent_reads.lock().remember(bound);
+        Ok(())
+    }
+
+    /// Position in `segment` of the batch that holds `offset` or is the first behind it.
+    fn start_in(&self, segment: &Arc<Segment>, offset: i64, end: u64) -> Result<Option<u64>> {
+        if end == 0 {
+            return Ok(None);
+        }
+        if offset <= segment.base_offset {
+            return Ok(Some(0));
+        }
+        if let Some(position) = self.recent_reads.lock().find(offset, segment.base_offset) {
+            return Ok((position < end).then_some(position));
+        }
+        let batch = segment.find_offset(&self.context.cache, offset, end)?;
+        Ok(batch.map(|batch| batch.position))
+    }
+
+    /// Where to stop in `segment`: at `end`, or behind the last batch that fits `max_bytes`.
+    fn stop_in(
+        &self,
+        segment: &Arc<Segment>,
+        start: u64,
+        end: u64,
+        max_bytes: u64,
+        first: bool,
+    ) -> Result<Mark> {
+        let segment_base = segment.base_offset;
+        if end - start <= max_bytes {
+            return Ok(Mark { offset: i64::MAX, segment_base, position: end });
+        }
+        let whole = segment.whole_batches(&self.context.cache, start, start + max_bytes, end)?;
+        if whole.end == start && first {
+            let batch = whole.following;
+            return Ok(Mark {
+                offset: batch.header.next_offset(),
+                segment_base,
+                position: batch.end_position(),
+            });
+        }
+        Ok(Mark { offset: whole.next_offset, segment_base, position: whole.end })
+    }
+}

@@ -1,0 +1,150 @@
+//! A partition's part in a round of syncs: what to sync, and what it means.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::MutexGuard;
+
+use super::{Mark, PartitionLog, Status};
+use crate::Result;
+use crate::context::{Checkpointed, Context};
+use crate::durability::FsyncPolicy;
+use crate::error::IoContext;
+use crate::segment::Segment;
+
+/// What a round syncs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SyncScope {
+    /// All but the active segment.
+    Finished,
+    /// All segments.
+    Everything,
+}
+
+/// What is to be synced so that everything before `mark` is durable.
+#[derive(Debug)]
+pub(crate) struct SyncPlan<'a> {
+    /// From plan to consequence, one sync at a time: a second one would find nothing left to sync and take that for durable.
+    _turn: MutexGuard<'a, ()>,
+    mark: Mark,
+    segments: Vec<(Arc<Segment>, bool)>,
+    directory: Option<PathBuf>,
+    root: bool,
+}
+
+impl SyncPlan<'_> {
+    /// Number of sync calls that it takes.
+    pub(crate) fn sync_count(&self) -> usize {
+        self.segments.iter().map(|(_, finished)| if *finished { 3 } else { 1 }).sum::<usize>()
+            + usize::from(self.directory.is_some())
+    }
+
+    /// Whether the partition's directory is a new name in the data directory.
+    pub(crate) fn syncs_root(&self) -> bool {
+        self.root
+    }
+
+    /// Syncs the files, and the names in the partition's directory.
+    pub(crate) fn execute(&self, context: &Context) -> Result<()> {
+        for (segment, finished) in &self.segments {
+            segment.sync(&context.cache, *finished)?;
+        }
+        match &self.directory {
+            Some(directory) => context.fs().sync_dir(directory).context("sync", directory),
+            None => Ok(()),
+        }
+    }
+}
+
+impl PartitionLog {
+    /// Asks for a round of syncs to cover what was appended.
+    pub(super) fn enqueue_sync(self: &Arc<Self>) {
+        if !self.sync_queued.swap(true, Ordering::AcqRel) {
+            self.context.sync_queue.push(self.clone());
+        }
+    }
+
+    /// Called when a round has taken the partition from the queue: later appends need another one.
+    pub(crate) fn leave_sync_queue(&self) {
+        self.sync_queued.store(false, Ordering::Release);
+    }
+
+    /// What has to be synced; `None` when nothing has, or the partition is not open.
+    pub(crate) fn plan_sync(&self, scope: SyncScope) -> Option<SyncPlan<'_>> {
+        let turn = self.sync.lock();
+        if !matches!(self.status(), Status::Open | Status::Closing) {
+            return None;
+        }
+        let mut writer = self.writer.lock();
+        let view = self.view.read().clone();
+        let log_end = self.marks.lock().log_end;
+        let (finished, active) = match view.segments.split_last() {
+            Some((active, finished)) => (finished, Some(active)),
+            None => (&[][..], None),
+        };
+        let take = |segment: &Arc<Segment>| segment.dirty.swap(false, Ordering::AcqRel);
+        let mut segments: Vec<_> =
+            finished.iter().filter(|segment| take(segment)).map(|segment| (segment.clone(), true)).collect();
+        let mut mark = log_end;
+        if scope == SyncScope::Everything {
+            segments.extend(active.filter(|active| take(active)).map(|active| (active.clone(), false)));
+        } else if let Some(active) = active {
+            mark = Mark { offset: active.base_offset, segment_base: active.base_offset, position: 0 };
+        }
+        let directory = std::mem::take(&mut writer.names_unsynced).then(|| self.directory());
+        let root = std::mem::take(&mut writer.own_name_unsynced);
+        drop(writer);
+        if segments.is_empty() && directory.is_none() && !root && mark.offset <= self.recovery_point() {
+            return None;
+        }
+        Some(SyncPlan { _turn: turn, mark, segments, directory, root })
+    }
+
+    /// Draws the consequences of a sync.
+    pub(crate) fn finish_sync(&self, plan: SyncPlan<'_>, outcome: Result<()>) {
+        match outcome {
+            Ok(()) => {
+                self.recovery_point.fetch_max(plan.mark.offset, Ordering::AcqRel);
+                if self.context.policy == FsyncPolicy::Group {
+                    self.advance_high_watermark(plan.mark);
+                }
+            }
+            Err(error) => self.go_offline(&error),
+        }
+    }
+
+    /// The offsets that go into checkpoints.
+    pub(crate) fn checkpoint(&self) -> Checkpointed {
+        Checkpointed {
+            recovery_point: self.recovery_point(),
+            log_start_offset: self.log_start_offset(),
+            high_watermark: self.high_watermark(),
+        }
+    }
+
+    /// Before the last sync: writes out what only memory has.
+    pub(crate) fn prepare_close(&self) -> Result<()> {
+        if !self.is_open() {
+            return Ok(());
+        }
+        self.snapshot_producers_if_due(true);
+        let mut writer = self.writer.lock();
+        let view = self.view.read().clone();
+        if let Some(active) = view.segments.last() {
+            active.flush_indexes(&self.context.cache)?;
+            active.sync(&self.context.cache, true)?;
+            writer.names_unsynced = true;
+        }
+        self.set_status(Status::Closing);
+        Ok(())
+    }
+
+    /// After the last sync: no more appends.
+    pub(crate) fn finish_close(&self) {
+        let _writer = self.writer.lock();
+        if self.status() == Status::Closing {
+            self.set_status(Status::Offline);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! What has to be done now and then: checkpoints, retention, removal of files; and the clean stop.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{DiscardedDirectory, LogStore, Topic};
+use crate::checkpoint::{
+    HIGH_WATERMARK_FILE, LOG_START_FILE, Offsets, PARTITION_METADATA_FILE, RECOVERY_POINT_FILE, read_offsets,
+    read_partition_metadata, write_offsets,
+};
+use crate::context::Checkpointed;
+use crate::durability::sync_now;
+use crate::error::IoContext;
+use crate::fs::{Durable, FileSystem};
+use crate::metadata::MetadataRecord;
+use crate::names::{DELETE_SUFFIX, discarded_directory, parse_partition_directory};
+use crate::partition::PartitionLog;
+use crate::{LogError, Result};
+
+/// Reads the checkpoints that concern all partitions. A damaged one counts as empty: everything is then walked.
+pub(super) fn read_checkpoints(
+    fs: &dyn FileSystem,
+    root: &Path,
+) -> Result<HashMap<(String, i32), Checkpointed>> {
+    let mut checkpointed: HashMap<(String, i32), Checkpointed> = HashMap::new();
+    let mut read = |file: &str, put: fn(&mut Checkpointed, i64)| {
+        let offsets = match read_offsets(fs, &root.join(file)) {
+            Err(error @ LogError::Corrupt { .. }) => {
+                tracing::warn!(%error, "checkpoint is ignored");
+                Offsets::new()
+            }
+            other => other?,
+        };
+        for (key, offset) in offsets {
+            put(checkpointed.entry(key).or_default(), offset);
+        }
+        Ok::<(), LogError>(())
+    };
+    read(RECOVERY_POINT_FILE, |entry, offset| entry.recovery_point = offset)?;
+    read(LOG_START_FILE, |entry, offset| entry.log_start_offset = offset)?;
+    read(HIGH_WATERMARK_FILE, |entry, offset| entry.high_watermark = offset)?;
+    Ok(checkpointed)
+}
+
+impl LogStore {
+    /// Writes the checkpoints that bound the work of a start after a crash, and producer snapshots where due.
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    pub fn write_checkpoints(&self) -> Result<()> {
+        let _administration = self.administration.lock();
+        self.for_each_partition(|partition| {
+            partition.expire_producers();
+            partition.snapshot_producers_if_due(false);
+            Ok(())
+        })?;
+        self.write_checkpoints_without(None)
+    }
+
+    pub(super) fn write_checkpoints_without(&self, left_out: Option<&Topic>) -> Result<()> {
+        let (mut recovery_points, mut log_starts, mut high_watermarks) =
+            (Offsets::new(), Offsets::new(), Offsets::new());
+        let unopened = self.context.checkpointed.lock().clone();
+        for topic in self.topics() {
+            if left_out.is_some_and(|left_out| left_out.id == topic.id) {
+                continue;
+            }
+            for partition in &*topic.partitions {
+                let key = (topic.name.to_string(), partition.index());
+                let entry = match unopened.get(&key) {
+                    Some(entry) => *entry,
+                    None => partition.checkpoint(),
+                };
+                if entry.recovery_point > 0 {
+                    recovery_points.insert(key.clone(), entry.recovery_point);
+                }
+                if entry.high_watermark > 0 {
+                    high_watermarks.insert(key.clone(), entry.high_watermark);
+                }
+                if entry.log_start_offset > 0 {
+                    log_starts.insert(key, entry.log_start_offset);
+                }
+            }
+        }
+        let (fs, root) = (self.context.fs(), self.context.root());
+        // The start goes first: a recovery point may not lie in a part of the log that is known to be gone.
+        write_offsets(fs, &root.join(LOG_START_FILE), &log_starts, Durable::OldOrNew)?;
+        write_offsets(fs, &root.join(HIGH_WATERMARK_FILE), &high_watermarks, Durable::OldOrNew)?;
+        write_offsets(fs, &root.join(RECOVERY_POINT_FILE), &recovery_points, Durable::Yes)
+    }
+
+    /// Deletes records before an offset, durably: [`PartitionLog::delete_records_before`] and a checkpoint.
+    ///
+    /// # Errors
+    /// As [`PartitionLog::delete_records_before`].
+    pub fn delete_records(&self, partition: &PartitionLog, offset: i64) -> Result<i64> {
+        let start = partition.delete_records_before(offset)?;
+        let _administration = self.administration.lock();
+        self.write_checkpoints_without(None)?;
+        Ok(start)
+    }
+
+    /// Removes segments that retention no longer wants; says how many. Failures of single partitions are logged.
+    pub fn apply_retention(&self) -> usize {
+        let mut removed = 0;
+        for topic in self.topics() {
+            let policy = topic.config.cleanup_policy;
+            let limited = topic.config.retention_ms.is_some() || topic.config.retention_bytes.is_some();
+            for partition in &*topic.partitions {
+                // A partition not yet opened has nothing to remove unless there is a limit.
+                let may_have_some = policy.delete && limited && partition.has_files();
+                if !partition.is_open() && !may_have_some {
+                    continue;
+                }
+                match partition.apply_retention() {
+                    Ok(count) => removed += count,
+                    Err(LogError::PartitionOffline { .. } | LogError::PartitionDeleted { .. }) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, topic = %topic.name, partition = partition.index(), "retention failed");
+                    }
+                }
+            }
+        }
+        removed
+    }
+
+    /// Removes files and directories that were set aside long enough ago (`file.delete.delay.ms`).
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    pub fn remove_discarded(&self) -> Result<()> {
+        let now_ms = self.context.clock.now_ms();
+        self.for_each_partition(|partition| {
+            if partition.is_open() { partition.remove_discarded(now_ms) } else { Ok(()) }
+        })?;
+        let due: Vec<_> = {
+            let mut discarded = self.discarded.lock();
+            let is_due =
+                |entry: &mut DiscardedDirectory| now_ms.saturating_sub(entry.since_ms) >= entry.delay_ms;
+            discarded.extract_if(.., is_due).collect()
+        };
+        for entry in due {
+            match self.context.fs().remove_dir_all(&entry.path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    let path = entry.path.clone();
+                    self.discarded.lock().push(entry);
+                    return Err(error).context("remove", &path);
+                }
+            }
+        }
+        self.forget_removed_topics()
+    }
+
+    /// Lets the metadata log forget deleted topics of which no directory is left.
+    fn forget_removed_topics(&self) -> Result<()> {
+        let waiting: HashSet<Uuid> =
+            self.discarded.lock().iter().filter_map(|entry| entry.topic_id).collect();
+        if self.metadata.state().deleted_topics.keys().all(|id| waiting.contains(id)) {
+            return Ok(());
+        }
+        let root = self.context.root();
+        self.context.fs().sync_dir(root).context("sync", root)?;
+        self.metadata.change(|state| {
+            let gone = state.deleted_topics.keys().filter(|id| !waiting.contains(id));
+            Ok((gone.map(|&id| MetadataRecord::TopicFilesRemoved { id }).collect(), ()))
+        })
+    }
+
+    /// Finds directories of deleted topics that a crash left.
+    pub(super) fn collect_leftovers(&self) -> Result<()> {
+        let (fs, root, now_ms) = (self.context.fs(), self.context.root(), self.context.clock.now_ms());
+        let deleted = self.metadata.state().deleted_topics.clone();
+        let mut unknown = 0;
+        for entry in fs.read_dir(root).context("list", root)?.into_iter().filter(|entry| entry.is_dir) {
+            let path = root.join(&entry.name);
+            if entry.name.ends_with(DELETE_SUFFIX) {
+                let discarded = DiscardedDirectory { path, since_ms: now_ms, delay_ms: 0, topic_id: None };
+                self.discarded.lock().push(discarded);
+                continue;
+            }
+            let Some((topic, partition)) = parse_partition_directory(&entry.name) else { continue };
+            let was_deleted =
+                deleted.values().any(|deleted| deleted.name == topic && partition < deleted.partitions);
+            if was_deleted && let Some(id) = self.deleted_owner(&path)?.filter(|id| deleted.contains_key(id))
+            {
+                let to = root.join(discarded_directory(topic, partition, DELETE_SUFFIX));
+                fs.rename(&path, &to).context("rename", &path)?;
+                let topic_id = Some(id);
+                self.discarded.lock().push(DiscardedDirectory {
+                    path: to,
+                    since_ms: now_ms,
+                    delay_ms: 0,
+                    topic_id,
+                });
+            } else if self.partition(topic, partition).is_none() {
+                unknown += 1;
+            }
+        }
+        if unknown > 0 {
+            tracing::warn!(path = %root.display(), directories = unknown, "partition directories of no known topic are left alone");
+        }
+        Ok(())
+    }
+
+    fn deleted_owner(&self, directory: &Path) -> Result<Option<Uuid>> {
+        match read_partition_metadata(self.context.fs(), &directory.join(PARTITION_METADATA_FILE)) {
+            Err(LogError::Corrupt { .. }) => Ok(None),
+            other => other,
+        }
+    }
+
+    fn for_each_partition(&self, mut act: impl FnMut(&Arc<PartitionLog>) -> Result<()>) -> Result<()> {
+        self.topics().iter().flat_map(|topic| &*topic.partitions).try_for_each(&mut act)
+    }
+
+    /// Syncs everything that was appended, whatever the policy.
+    ///
+    /// # Errors
+    /// [`LogError::Io`] of the data directory; partitions that fail go offline.
+    pub fn flush(&self) -> Result<()> {
+        let partitions: Vec<_> =
+            self.topics().iter().flat_map(|topic| topic.partitions.iter().cloned()).collect();
+        sync_now(&self.context, &partitions)
+    }
+
+    /// Stops in order: partitions take no more appends, everything is synced, and the next start has nothing to check.
+    /// Without it, the next start recovers as after a crash.
+    ///
+    /// # Errors
+    /// [`LogError::Io`]: then the stop was not a clean one.
+    pub fn close(&self) -> Result<()> {
+        self.stop_sync_thread();
+        let mut sound = true;
+        self.for_each_partition(|partition| {
+            sound &= !partition.is_offline();
+            partition.prepare_close()
+        })?;
+        self.flush()?;
+        self.for_each_partition(|partition| {
+            sound &= !partition.is_offline();
+            partition.finish_close();
+            Ok(())
+        })?;
+        let _administration = self.administration.lock();
+        self.write_checkpoints_without(None)?;
+        if sound { self.directory.mark_clean() } else { Ok(()) }
+    }
+}
