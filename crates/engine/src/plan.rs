@@ -191,3 +191,16 @@ pub struct PipelineOptions {
     /// What becomes of bad rows, by source name; sources that are not named fail on the first.
     pub bad_rows: BTreeMap<String, BadRowPolicy>,
 }
+
+impl PipelineOptions {
+    /// One worker, 128 shards, a commit only at the end, and failure on the first bad row.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            workers: 1,
+            shards: 128,
+            epoch_interval: None,
+            bad_rows: BTreeMap::new(),
+        }
+    }
+}

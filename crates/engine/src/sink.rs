@@ -4,6 +4,9 @@
 //! [`SinkWriter::seal`] draws the line, and [`SinkWriter::poll_prepared`] is ready once everything before the line is
 //! safe there (at least once), or staged to become visible with [`Sink::commit`] (exactly once).
 
+mod collect;
+mod tee;
+
 use std::fmt;
 use std::task::{Context, Poll};
 
@@ -11,6 +14,9 @@ use bytes::Bytes;
 
 use crate::connector::ConnectorError;
 use crate::element::{Batch, Epoch};
+
+pub use collect::Collect;
+pub use tee::Tee;
 
 /// The kinds of change that a sink can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,8 @@
 //! worker's loop. A reader never blocks: with nothing at hand it registers the waker and returns `Pending`; whatever
 //! does I/O for it lives on the connector's own threads behind a bounded queue.
 
+mod memory;
+
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,6 +15,8 @@ use arrow_schema::SchemaRef;
 use bytes::Bytes;
 
 use crate::connector::ConnectorError;
+
+pub use memory::Memory;
 
 /// The name of a split, stable across restarts and unique within its source, such as `raw-temperature-3`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
