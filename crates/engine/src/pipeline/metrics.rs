@@ -61,6 +61,11 @@ impl SourceMetrics {
         }
     }
 
+    /// Counts records that the table's own options pass over.
+    pub(crate) fn add_skipped(&self, rows: u64) {
+        self.bad_rows.fetch_add(rows, Relaxed);
+    }
+
     /// Counts a bad row and logs the first one of its kind: one that could not be decoded, or one without a value.
     pub(crate) fn add_bad(&self, row: &BadRow) {
         self.bad_rows.fetch_add(1, Relaxed);

@@ -90,7 +90,14 @@ impl SplitReader for MemoryReader {
         let bytes = rows.get_array_memory_size() as u64;
         self.advance(rows.num_rows());
         let next = Position(self.position);
-        Poll::Ready(Ok(Read::Batch(SourceBatch { rows, first, next, bad_rows: Vec::new(), bytes })))
+        Poll::Ready(Ok(Read::Batch(SourceBatch {
+            rows,
+            first,
+            next,
+            bad_rows: Vec::new(),
+            skipped_rows: 0,
+            bytes,
+        })))
     }
 
     fn remaining(&self) -> Option<u64> {

@@ -133,11 +133,10 @@ impl SourceTask {
     }
 
     fn take(&mut self, batch: SourceBatch) -> Result<(), EngineError> {
-        let SourceBatch { rows, first, next, bad_rows, bytes } = batch;
+        let SourceBatch { rows, first, next, bad_rows, skipped_rows, bytes } = batch;
         let remaining = self.start.reader.as_ref().and_then(|reader| reader.remaining());
         self.start.metrics.add_read(self.start.split_index, rows.num_rows() as u64, bytes, remaining);
         let records = usize::try_from(next.0.saturating_sub(first.0)).ok();
-        let is_dense = records == Some(rows.num_rows() + bad_rows.len());
         let replay_until = self.start.replay.map(|replay| replay.until);
         if replay_until.is_some_and(|until| first >= until) {
             self.end_replay()?;
@@ -148,8 +147,11 @@ impl SourceTask {
                 self.start.cx.bad_rows.take(bad_row)?;
             }
         }
+        if replay_until.is_none_or(|until| next > until) {
+            self.start.metrics.add_skipped(skipped_rows);
+        }
         // Bad records have positions between those of rows, so only a read without them tells each row's place.
-        let dense_rows = (is_dense && records == Some(rows.num_rows())).then_some(rows.num_rows());
+        let dense_rows = (records == Some(rows.num_rows())).then_some(rows.num_rows());
         let replayed_rows = match (self.start.replay, dense_rows) {
             (Some(replay), Some(_)) if replay.until < next => {
                 usize::try_from(replay.until.0.saturating_sub(first.0)).unwrap_or(0)

@@ -261,6 +261,7 @@ impl SplitReader for LogReader {
             first: position(range.start),
             next: position(range.end),
             bad_rows: bad_rows.collect(),
+            skipped_rows: 0,
             bytes: count as u64,
         };
         self.next = range.end;
