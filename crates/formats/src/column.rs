@@ -5,6 +5,7 @@
 //! The types are those of the crate's mapping; others are refused when the column is made.
 
 mod nested;
+mod nulls;
 mod numbers;
 mod strings;
 
@@ -13,10 +14,12 @@ use arrow_array::types::{
     Time32MillisecondType,
 };
 use arrow_array::{ArrayRef, BooleanArray};
-use arrow_buffer::{BooleanBufferBuilder, NullBufferBuilder};
+use arrow_buffer::BooleanBufferBuilder;
 use arrow_schema::{ArrowError, DataType, TimeUnit};
 
 use crate::number::{self, NumberFault};
+
+use nulls::Nulls;
 
 pub(crate) use nested::{ArrayColumn, MapColumn, RowColumn};
 pub(crate) use numbers::{Numbers, Timestamps};
@@ -127,6 +130,11 @@ impl Column {
         each!(self, column => column.push_null());
     }
 
+    /// Whether the last value was a number that became null because its type cannot hold it.
+    pub(crate) fn ends_in_null(&self) -> bool {
+        matches!(self, Column::Decimal { numbers, .. } if numbers.ends_in_null())
+    }
+
     /// Takes back everything past the first `len` values.
     pub(crate) fn truncate(&mut self, len: usize) {
         each!(self, column => column.truncate(len));
@@ -146,7 +154,7 @@ impl Column {
             Column::Date(column) => column.finish(),
             Column::Time(column) => column.finish(),
             Column::Timestamp(column) => column.finish(),
-            Column::Text(column) => column.finish_text(arena),
+            Column::Text(column) => Ok(column.finish_text(arena)),
             Column::Bytes(column) => column.finish_bytes(arena),
             Column::Row(column) => column.finish(arena),
             Column::Array(column) => column.finish(arena),
@@ -181,12 +189,12 @@ impl Column {
 #[derive(Debug)]
 pub(crate) struct Booleans {
     values: BooleanBufferBuilder,
-    nulls: NullBufferBuilder,
+    nulls: Nulls,
 }
 
 impl Booleans {
     fn new() -> Self {
-        Booleans { values: BooleanBufferBuilder::new(0), nulls: NullBufferBuilder::new(0) }
+        Booleans { values: BooleanBufferBuilder::new(0), nulls: Nulls::new() }
     }
 
     fn len(&self) -> usize {
@@ -195,12 +203,12 @@ impl Booleans {
 
     pub(crate) fn push(&mut self, value: bool) {
         self.values.append(value);
-        self.nulls.append_non_null();
+        self.nulls.push_valid();
     }
 
     fn push_null(&mut self) {
         self.values.append(false);
-        self.nulls.append_null();
+        self.nulls.push_null();
     }
 
     fn truncate(&mut self, len: usize) {

@@ -14,5 +14,8 @@ mod plan;
 mod scan;
 mod text;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use decode::JsonDecoder;
 pub(crate) use encode::JsonEncoder;

@@ -360,3 +360,6 @@ fn write_big_decimal(out: &mut Vec<u8>, digits: &[u8], scale: i64) {
     }
     write_with_point(out, digits, scale as usize);
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,6 +102,27 @@ impl Default for CsvOptions {
     }
 }
 
+impl CsvOptions {
+    /// Refuses characters that could stand inside another one's UTF-8.
+    pub(crate) fn check(&self) -> Result<(), FormatError> {
+        let characters = [
+            ("csv.field-delimiter", Some(self.field_delimiter)),
+            ("csv.quote-character", self.quote),
+            ("csv.escape-character", self.escape),
+        ];
+        for (option, byte) in characters {
+            if let Some(byte) = byte.filter(|byte| !byte.is_ascii()) {
+                return Err(FormatError::OptionValue {
+                    option,
+                    value: char::from(byte).to_string(),
+                    expected: "a single ASCII character",
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The character sets of `raw.charset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RawCharset {
@@ -402,3 +423,6 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row.last().copied().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

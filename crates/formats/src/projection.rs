@@ -94,3 +94,6 @@ fn prune(fields: &[FieldRef], node: &Node, prefix: &str) -> Result<Vec<FieldRef>
 fn narrowed(field: &Field, nested: Vec<FieldRef>) -> Field {
     field.clone().with_data_type(DataType::Struct(nested.into()))
 }
+
+#[cfg(test)]
+mod tests;

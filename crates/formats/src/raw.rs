@@ -242,3 +242,6 @@ impl RawEncoder {
         out.extend_from_slice(&bytes);
     }
 }
+
+#[cfg(test)]
+mod tests;

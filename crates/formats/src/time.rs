@@ -265,3 +265,6 @@ pub(crate) fn write_timestamp(
 fn write_two(out: &mut Vec<u8>, value: u32) {
     out.extend_from_slice(&[b'0' + (value / 10 % 10) as u8, b'0' + (value % 10) as u8]);
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, ListArray, MapArray, StructArray};
-use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
+use arrow_buffer::OffsetBuffer;
 use arrow_schema::{ArrowError, DataType, FieldRef, Fields};
 
-use super::{Arena, Column};
+use super::{Arena, Column, Nulls};
 use crate::types::map_entry;
 
 /// A ROW column.
@@ -17,14 +17,14 @@ use crate::types::map_entry;
 pub(crate) struct RowColumn {
     pub(crate) children: Vec<Column>,
     fields: Fields,
-    nulls: NullBufferBuilder,
+    nulls: Nulls,
 }
 
 impl RowColumn {
     pub(crate) fn new(fields: &Fields) -> Option<Self> {
         let children =
             fields.iter().map(|field| Column::new(field.data_type())).collect::<Option<Vec<_>>>()?;
-        Some(RowColumn { children, fields: fields.clone(), nulls: NullBufferBuilder::new(0) })
+        Some(RowColumn { children, fields: fields.clone(), nulls: Nulls::new() })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -39,14 +39,14 @@ impl RowColumn {
     /// Ends an entry whose fields have all been appended.
     #[inline]
     pub(crate) fn close(&mut self) {
-        self.nulls.append_non_null();
+        self.nulls.push_valid();
     }
 
     pub(crate) fn push_null(&mut self) {
         for child in &mut self.children {
             child.push_null();
         }
-        self.nulls.append_null();
+        self.nulls.push_null();
     }
 
     pub(crate) fn truncate(&mut self, len: usize) {
@@ -70,12 +70,12 @@ impl RowColumn {
 struct Entries {
     /// Begins with 0.
     offsets: Vec<i32>,
-    nulls: NullBufferBuilder,
+    nulls: Nulls,
 }
 
 impl Entries {
     fn new() -> Self {
-        Entries { offsets: vec![0], nulls: NullBufferBuilder::new(0) }
+        Entries { offsets: vec![0], nulls: Nulls::new() }
     }
 
     fn end(&self) -> usize {
@@ -87,7 +87,7 @@ impl Entries {
         match i32::try_from(end) {
             Ok(end) => {
                 self.offsets.push(end);
-                self.nulls.append_non_null();
+                self.nulls.push_valid();
                 true
             }
             Err(_) => false,
@@ -96,7 +96,7 @@ impl Entries {
 
     fn push_null(&mut self) {
         self.offsets.push(self.offsets.last().copied().unwrap_or_default());
-        self.nulls.append_null();
+        self.nulls.push_null();
     }
 
     fn truncate(&mut self, len: usize) {

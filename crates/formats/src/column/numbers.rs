@@ -6,20 +6,21 @@ use arrow_array::types::{
     ArrowPrimitiveType, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
 };
 use arrow_array::{ArrayRef, PrimitiveArray};
-use arrow_buffer::NullBufferBuilder;
 use arrow_schema::{ArrowError, DataType, TimeUnit};
+
+use super::Nulls;
 
 /// A column of one primitive type.
 #[derive(Debug)]
 pub(crate) struct Numbers<T: ArrowPrimitiveType> {
     values: Vec<T::Native>,
-    nulls: NullBufferBuilder,
+    nulls: Nulls,
     data_type: DataType,
 }
 
 impl<T: ArrowPrimitiveType> Numbers<T> {
     pub(crate) fn new(data_type: &DataType) -> Self {
-        Numbers { values: Vec::new(), nulls: NullBufferBuilder::new(0), data_type: data_type.clone() }
+        Numbers { values: Vec::new(), nulls: Nulls::new(), data_type: data_type.clone() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -29,12 +30,16 @@ impl<T: ArrowPrimitiveType> Numbers<T> {
     #[inline(always)]
     pub(crate) fn push(&mut self, value: T::Native) {
         self.values.push(value);
-        self.nulls.append_non_null();
+        self.nulls.push_valid();
     }
 
     pub(crate) fn push_null(&mut self) {
         self.values.push(T::Native::default());
-        self.nulls.append_null();
+        self.nulls.push_null();
+    }
+
+    pub(crate) fn ends_in_null(&self) -> bool {
+        self.nulls.ends_in_null()
     }
 
     pub(crate) fn truncate(&mut self, len: usize) {
@@ -50,18 +55,16 @@ impl<T: ArrowPrimitiveType> Numbers<T> {
 }
 
 /// The values so far; what takes their place has room for as many again.
-fn take<V>(values: &mut Vec<V>, nulls: &mut NullBufferBuilder) -> (Vec<V>, Option<arrow_buffer::NullBuffer>) {
+fn take<V>(values: &mut Vec<V>, nulls: &mut Nulls) -> (Vec<V>, Option<arrow_buffer::NullBuffer>) {
     let next = Vec::with_capacity(values.len());
-    let built = nulls.finish();
-    *nulls = NullBufferBuilder::new(values.len());
-    (std::mem::replace(values, next), built)
+    (std::mem::replace(values, next), nulls.finish())
 }
 
 /// A column of timestamps in one of the three units.
 #[derive(Debug)]
 pub(crate) struct Timestamps {
     values: Vec<i64>,
-    nulls: NullBufferBuilder,
+    nulls: Nulls,
     unit: TimeUnit,
     zone: Option<Arc<str>>,
 }
@@ -72,7 +75,7 @@ impl Timestamps {
         if unit == TimeUnit::Second {
             return None;
         }
-        Some(Timestamps { values: Vec::new(), nulls: NullBufferBuilder::new(0), unit, zone })
+        Some(Timestamps { values: Vec::new(), nulls: Nulls::new(), unit, zone })
     }
 
     pub(crate) fn is_local_zone(&self) -> bool {
@@ -92,16 +95,16 @@ impl Timestamps {
     /// `false` when it lies beyond what 64 bits of the unit hold.
     #[inline]
     pub(crate) fn push(&mut self, days: i64, nanos: u64) -> bool {
-        let (per_day, nanos_per_unit) = match self.unit {
-            TimeUnit::Second | TimeUnit::Millisecond => (86_400_000, 1_000_000),
-            TimeUnit::Microsecond => (86_400_000_000, 1_000),
-            TimeUnit::Nanosecond => (86_400_000_000_000, 1),
+        // Divisors known at compile time make multiplications of the divisions.
+        let (start, rest) = match self.unit {
+            TimeUnit::Second | TimeUnit::Millisecond => (days.checked_mul(86_400_000), nanos / 1_000_000),
+            TimeUnit::Microsecond => (days.checked_mul(86_400_000_000), nanos / 1_000),
+            TimeUnit::Nanosecond => (days.checked_mul(86_400_000_000_000), nanos),
         };
-        let value = days.checked_mul(per_day).and_then(|v| v.checked_add((nanos / nanos_per_unit) as i64));
-        match value {
+        match start.and_then(|start| start.checked_add(rest as i64)) {
             Some(value) => {
                 self.values.push(value);
-                self.nulls.append_non_null();
+                self.nulls.push_valid();
                 true
             }
             None => false,
@@ -110,7 +113,7 @@ impl Timestamps {
 
     pub(crate) fn push_null(&mut self) {
         self.values.push(0);
-        self.nulls.append_null();
+        self.nulls.push_null();
     }
 
     pub(crate) fn truncate(&mut self, len: usize) {

@@ -77,6 +77,10 @@ impl Converter {
                 column.truncate(base);
                 push_null(column, declared, position)
             }
+            // A DECIMAL that its precision does not hold is null.
+            Ok(()) if !declared.nullable && column.ends_in_null() => {
+                Err(Fault::new(BadRowReason::NullNotAllowed, position))
+            }
             result => result,
         }
     }

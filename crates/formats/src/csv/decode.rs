@@ -44,6 +44,7 @@ impl CsvDecoder {
         projection: &Projection,
         options: &CsvOptions,
     ) -> Result<Self, FormatError> {
+        options.check()?;
         for field in declared.fields() {
             check(field, field.name(), false)?;
         }

@@ -35,6 +35,7 @@ enum Written {
 
 impl CsvEncoder {
     pub(crate) fn new(schema: &SchemaRef, options: &CsvOptions) -> Result<Self, FormatError> {
+        options.check()?;
         for field in schema.fields() {
             super::convert::check(field, field.name(), false)?;
         }

@@ -132,3 +132,6 @@ impl Csv {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,7 +77,7 @@ impl Walk<'_, '_> {
                 plan.layout.get(step).and_then(|s| s.matches(rest).map(|length| (length, s.target)));
             let target = match predicted {
                 Some((length, target)) => {
-                    self.scan.at += length;
+                    self.pass_step(length);
                     target
                 }
                 None => match self.next_key(plan, &mut step)? {
@@ -109,6 +109,15 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
+    /// Passes a predicted key, and space after it that the previous row did not have.
+    #[inline(always)]
+    fn pass_step(&mut self, length: usize) {
+        self.scan.at += length;
+        if self.scan.peek().is_some_and(|byte| byte <= b' ') {
+            self.scan.skip_space();
+        }
+    }
+
     /// Finds the next key without prediction, and expects it from now on. `None` (with the closing brace next) at
     /// the object's end.
     #[inline(never)]
@@ -120,7 +129,7 @@ impl Walk<'_, '_> {
             if let Some((length, target)) =
                 plan.layout.get(*step + 1).and_then(|s| s.matches(rest).map(|length| (length, s.target)))
             {
-                self.scan.at += length;
+                self.pass_step(length);
                 *step += 1;
                 return Ok(Some(target));
             }
@@ -196,7 +205,7 @@ impl Walk<'_, '_> {
     ) -> Result<(), Fault> {
         let start = self.scan.at;
         if self.scan.peek() == Some(b'n') {
-            self.scan.word(b"null")?;
+            self.scan.null()?;
             if !nullable {
                 return Err(Fault::new(BadRowReason::NullNotAllowed, start));
             }
@@ -211,6 +220,10 @@ impl Walk<'_, '_> {
                 column.truncate(base);
                 column.push_null();
                 Ok(())
+            }
+            // A DECIMAL that its precision does not hold is null.
+            Ok(()) if !nullable && column.ends_in_null() => {
+                Err(Fault::new(BadRowReason::NullNotAllowed, start))
             }
             result => result,
         }

@@ -95,6 +95,26 @@ impl ObjectPlan {
     }
 }
 
+#[cfg(test)]
+impl ObjectPlan {
+    /// Expects nothing any more, at any depth.
+    pub(super) fn forget(&mut self) {
+        self.layout.clear();
+        self.fields.iter_mut().for_each(|field| field.value.forget());
+    }
+}
+
+#[cfg(test)]
+impl ValuePlan {
+    fn forget(&mut self) {
+        match self {
+            ValuePlan::Leaf => {}
+            ValuePlan::Object(plan) => plan.forget(),
+            ValuePlan::Array(plan) | ValuePlan::Map(plan) => plan.forget(),
+        }
+    }
+}
+
 /// The longest layout that is remembered, in keys.
 const LAYOUT_STEPS_MAX: usize = 1_024;
 
@@ -133,7 +153,7 @@ const STEP_BYTES_MAX: usize = 32;
 /// A key as it stood in the previous row, with the punctuation and space around it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Step {
-    words: [u64; 4],
+    text: [u8; STEP_BYTES_MAX],
     masks: [u64; 4],
     /// 0 when the text is too long to be held: it matches nothing then.
     length: usize,
@@ -147,7 +167,7 @@ impl Step {
         let length = if text.len() <= STEP_BYTES_MAX { text.len() } else { 0 };
         held[..length].copy_from_slice(&text[..length]);
         mask[..length].fill(0xff);
-        Step { words: words(&held), masks: words(&mask), length, target }
+        Step { text: held, masks: words(&mask), length, target }
     }
 
     /// The length of the step when `rest` begins with it.
@@ -156,7 +176,7 @@ impl Step {
         let Some(window) = rest.first_chunk::<STEP_BYTES_MAX>() else { return self.matches_short(rest) };
         let found = words(window);
         let mut difference = 0;
-        for (found, (word, mask)) in found.iter().zip(self.words.iter().zip(&self.masks)) {
+        for (found, (word, mask)) in found.iter().zip(words(&self.text).iter().zip(&self.masks)) {
             difference |= (found ^ word) & mask;
         }
         (difference == 0 && self.length > 0).then_some(self.length)
@@ -164,9 +184,8 @@ impl Step {
 
     #[inline(never)]
     fn matches_short(&self, rest: &[u8]) -> Option<usize> {
-        let mut window = [0u8; STEP_BYTES_MAX];
-        window[..rest.len()].copy_from_slice(rest);
-        if rest.len() < self.length { None } else { self.matches(&window) }
+        let text = self.text.get(..self.length).unwrap_or_default();
+        (self.length > 0 && rest.starts_with(text)).then_some(self.length)
     }
 }
 

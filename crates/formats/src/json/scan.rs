@@ -81,7 +81,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Passes `true`, `false` or `null`; the next byte must not continue the word.
-    #[inline]
+    #[inline(never)]
     pub(super) fn word(&mut self, word: &[u8]) -> Result<(), Fault> {
         for expected in word {
             if self.peek() != Some(*expected) {
@@ -95,6 +95,18 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// Passes `null`.
+    #[inline(always)]
+    pub(super) fn null(&mut self) -> Result<(), Fault> {
+        match self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<5>()) {
+            Some([b'n', b'u', b'l', b'l', b',' | b'}' | b']']) => {
+                self.at += 4;
+                Ok(())
+            }
+            _ => self.word(b"null"),
+        }
+    }
+
     /// Passes the string whose opening quote is here.
     #[inline(always)]
     pub(super) fn string(&mut self) -> Result<StringToken, Fault> {
@@ -103,15 +115,30 @@ impl<'a> Scan<'a> {
         let mut high = 0u32;
         let mut escaped = false;
         loop {
-            let Some(chunk) = self.bytes.get(at..).and_then(|rest| rest.first_chunk::<16>()) else {
-                return self.string_tail(start, at, high != 0, escaped);
+            let rest = self.bytes.get(at..).unwrap_or_default();
+            let (stops, highs) = match rest.first_chunk::<16>() {
+                Some(chunk) => {
+                    let (stops, highs) = classify(chunk);
+                    if stops == 0 {
+                        high |= highs;
+                        at += 16;
+                        continue;
+                    }
+                    (stops, highs)
+                }
+                // Near its end the row's last 16 bytes are looked at, without those that were passed.
+                None => match self.bytes.last_chunk::<16>() {
+                    Some(chunk) => {
+                        let (stops, highs) = classify(chunk);
+                        let (stops, passed) = (stops >> (16 - rest.len()), 16 - rest.len());
+                        if stops == 0 {
+                            return Err(Fault::new(BadRowReason::UnexpectedEnd, self.bytes.len()));
+                        }
+                        (stops, highs >> passed)
+                    }
+                    None => return self.string_tail(start, at, high != 0, escaped),
+                },
             };
-            let (stops, highs) = classify(chunk);
-            if stops == 0 {
-                high |= highs;
-                at += 16;
-                continue;
-            }
             let length = stops.trailing_zeros();
             high |= highs & ((1 << length) - 1);
             at += length as usize;
@@ -123,7 +150,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// The rest of a string whose end is fewer than 16 bytes from the row's.
+    /// The rest of a string in a row of fewer than 16 bytes.
     fn string_tail(
         &mut self,
         start: usize,
@@ -219,7 +246,7 @@ impl<'a> Scan<'a> {
     pub(super) fn skip_value(&mut self, depth: usize) -> Result<(), Fault> {
         match self.peek() {
             Some(b'"') => self.string().map(drop),
-            Some(b'n') => self.word(b"null"),
+            Some(b'n') => self.null(),
             Some(b'-' | b'0'..=b'9') => self.number().map(drop),
             Some(b't') => self.word(b"true"),
             Some(b'f') => self.word(b"false"),
@@ -330,15 +357,45 @@ impl Brackets {
 }
 
 /// For 16 bytes: a bit for each quote and backslash, and a bit for each byte that is not ASCII.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[inline(always)]
+#[expect(
+    unsafe_code,
+    reason = "measured: 158 instead of 227 ns for a Nexmark event, against the portable loop"
+)]
+fn classify(chunk: &[u8; 16]) -> (u32, u32) {
+    // SAFETY: every x86_64 processor has SSE2, which is all that the function asks for.
+    unsafe { classify_sse2(chunk) }
+}
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[inline]
+#[target_feature(enable = "sse2")]
+fn classify_sse2(chunk: &[u8; 16]) -> (u32, u32) {
+    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8};
+    let whole = u128::from_le_bytes(*chunk);
+    let bytes = _mm_set_epi64x((whole >> 64) as i64, whole as i64);
+    let quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"' as i8));
+    let backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\' as i8));
+    let stops = _mm_movemask_epi8(_mm_or_si128(quotes, backslashes));
+    (stops as u32, _mm_movemask_epi8(bytes) as u32)
+}
+
+/// For 16 bytes: a bit for each quote and backslash, and a bit for each byte that is not ASCII.
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
 #[inline(always)]
 fn classify(chunk: &[u8; 16]) -> (u32, u32) {
-    let (mut stops, mut highs) = (0, 0);
-    let mut place = 0;
-    while place < 16 {
-        let byte = chunk[place];
-        stops |= u32::from(byte == b'"' || byte == b'\\') << place;
-        highs |= u32::from(byte >= 0x80) << place;
-        place += 1;
-    }
-    (stops, highs)
+    classify_portable(chunk)
 }
+
+/// What [`classify`] says, one byte after the other.
+#[cfg(any(test, miri, not(target_arch = "x86_64")))]
+fn classify_portable(chunk: &[u8; 16]) -> (u32, u32) {
+    chunk.iter().rev().fold((0, 0), |(stops, highs), byte| {
+        let stop = matches!(byte, b'"' | b'\\');
+        (stops << 1 | u32::from(stop), highs << 1 | u32::from(!byte.is_ascii()))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+use super::*;
+
+fn message(name: &str, options: &[(&str, &str)]) -> String {
+    Format::from_options(name, options.iter().copied()).unwrap_err().to_string()
+}
+
+#[test]
+fn every_listed_option_is_known() {
+    for name in ["json", "csv", "raw"] {
+        for option in Format::option_names(name) {
+            let error = Format::from_options(name, [(*option, "\u{1f600}")]).err();
+            assert!(!matches!(error, Some(FormatError::UnknownOption { .. })), "{name}.{option}");
+        }
+    }
+}
+
+#[test]
+fn mistakes_are_told_with_the_way_out() {
+    assert_eq!(message("avro", &[]), "unknown format 'avro'; the formats are json, csv and raw");
+    assert_eq!(
+        message("json", &[("ignore-parse-error", "true")]),
+        "format 'json' has no option 'json.ignore-parse-error'; the nearest is 'json.ignore-parse-errors'"
+    );
+    assert_eq!(
+        message("json", &[("timestamp-format.standard", "ISO")]),
+        "option 'json.timestamp-format.standard' cannot be 'ISO': it must be 'SQL' or 'ISO-8601'"
+    );
+    assert_eq!(
+        message("json", &[("fail-on-missing-field", "true"), ("ignore-parse-errors", "true")]),
+        "options 'json.fail-on-missing-field' and 'json.ignore-parse-errors' cannot both be set"
+    );
+    assert_eq!(
+        message("csv", &[("quote-character", "'"), ("disable-quote-character", "true")]),
+        "options 'csv.quote-character' and 'csv.disable-quote-character' cannot both be set"
+    );
+    assert_eq!(
+        message("csv", &[("field-delimiter", "ab")]),
+        "option 'csv.field-delimiter' cannot be 'ab': it must be a single ASCII character"
+    );
+}
+
+#[test]
+fn java_escapes_spell_the_delimiter() {
+    for (value, byte) in [("\\t", b'\t'), ("\t", b'\t'), ("\\u0001", 1), ("|", b'|'), ("\\\\", b'\\')] {
+        let Ok(Format::Csv(options)) = Format::from_options("csv", [("field-delimiter", value)]) else {
+            panic!("{value} is refused");
+        };
+        assert_eq!(options.field_delimiter, byte, "{value}");
+    }
+}
