@@ -53,7 +53,7 @@ impl DataDirectory {
     /// [`LogError::DirectoryLocked`], [`LogError::FormatTooNew`], [`LogError::ForeignDirectory`], [`LogError::Corrupt`],
     /// [`LogError::Io`].
     pub(crate) fn open(fs: Arc<dyn FileSystem>, path: &Path) -> Result<(Self, PreviousRun)> {
-        create_durably(&*fs, path)?;
+        fs.create_dir_all(path).context("create", path)?;
         let lock_path = path.join(LOCK_FILE);
         let lock = match fs.lock(&lock_path) {
             Ok(lock) => lock,
@@ -105,6 +105,7 @@ impl DataDirectory {
     pub(crate) fn initialise(&self) -> Result<()> {
         let path = self.path.join(FORMAT_FILE);
         let text = format!("version={FORMAT_VERSION}\n");
+        sync_ancestors(&*self.fs, &self.path)?;
         replace_file(&*self.fs, &path, text.as_bytes(), Durable::Yes).context("write", &path)
     }
 
@@ -147,17 +148,16 @@ impl DataDirectory {
     }
 }
 
-/// Creates a directory with those above it that are missing, and makes their names durable.
-fn create_durably(fs: &dyn FileSystem, path: &Path) -> Result<()> {
-    let is_missing = |path: &&Path| {
-        let listed = fs.read_dir(path);
-        !path.as_os_str().is_empty() && listed.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-    };
-    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
-    fs.create_dir_all(path).context("create", path)?;
-    for parent in missing.iter().filter_map(|path| path.parent()) {
+/// Makes the names of a directory and of those above it durable: who created them, this process or one that was stopped,
+/// is not known.
+fn sync_ancestors(fs: &dyn FileSystem, path: &Path) -> Result<()> {
+    for parent in path.ancestors().skip(1) {
         let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        fs.sync_dir(parent).context("sync", parent)?;
+        match fs.sync_dir(parent) {
+            // A directory that this process may not read is older than the process.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+            outcome => outcome.context("sync", parent)?,
+        }
     }
     Ok(())
 }

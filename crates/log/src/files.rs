@@ -10,6 +10,7 @@
 //! Locks: a file's handle, then the cache's ring; the ring only ever tries the handles of other files.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -101,11 +102,15 @@ impl LazyFile {
         self.handle.lock().path.clone()
     }
 
-    /// Renames the file; open handles stay valid.
+    /// Renames the file, if it was ever created; open handles stay valid.
     pub(crate) fn rename(&self, cache: &FileCache, to: PathBuf) -> Result<()> {
         let mut handle = self.handle.lock();
-        cache.fs.rename(&handle.path, &to).context("rename", &handle.path)?;
-        handle.path = to;
+        match cache.fs.rename(&handle.path, &to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).context("rename", &handle.path);
+            }
+            _ => handle.path = to,
+        }
         Ok(())
     }
 

@@ -206,6 +206,8 @@ impl Segment {
         let max_timestamp = self.max_timestamp(cache)?;
         self.tail.lock().add_time(max_timestamp);
         self.flush_indexes(cache)?;
+        // The next sync covers the indexes too.
+        self.dirty.store(true, Ordering::Relaxed);
         let mut tail = self.tail.lock();
         tail.offsets.forget_recent();
         tail.times.forget_recent();

@@ -154,7 +154,7 @@ impl LogStore {
         if previous_run == PreviousRun::None {
             directory.initialise()?;
         }
-        let checkpointed = housekeeping::read_checkpoints(&*options.fs, path)?;
+        let checkpointed = housekeeping::read_checkpoints(&*options.fs, path, &metadata.state())?;
         directory.mark_running()?;
         let open_files_max = options
             .open_files_max

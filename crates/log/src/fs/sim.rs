@@ -154,7 +154,7 @@ impl State {
     fn collect(&self, id: u64, reachable: &mut BTreeSet<u64>) {
         reachable.insert(id);
         if let Some(Node::Directory(directory)) = self.nodes.get(&id) {
-            directory.entries.values().for_each(|&child| self.collect(child, reachable));
+            directory.nodes().for_each(|child| self.collect(child, reachable));
         }
     }
 
@@ -346,16 +346,16 @@ impl FileSystem for SimFileSystem {
 
     fn sync_all(&self, _path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
-        let failed = state.operate()?.is_some_and(|fault| fault == Fault::Device || fault == Fault::Stop);
-        for node in state.nodes.values_mut() {
-            match node {
-                Node::File(file) if failed => file.forget_dirty(),
-                Node::File(file) => file.sync(),
-                Node::Directory(directory) if !failed => directory.sync(),
-                Node::Directory(_) => {}
+        match state.operate()? {
+            Some(Fault::Stop) => return Err(stopped()),
+            Some(Fault::Device) => {
+                // As the kernel does, each file reports the failure once more to its own sync.
+                state.nodes.values_mut().for_each(Node::lose_unsynced);
+                return Err(device());
             }
+            _ => state.nodes.values_mut().for_each(Node::sync),
         }
-        if failed { Err(device()) } else { Ok(()) }
+        Ok(())
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>> {
@@ -448,7 +448,7 @@ impl File for SimFile {
                     return Err(device());
                 }
                 Some(Fault::Stop) => {}
-                _ => file.sync(),
+                _ => file.sync_or_report()?,
             }
             state.done()
         })

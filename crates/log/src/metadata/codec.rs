@@ -53,6 +53,15 @@ pub enum MetadataRecord {
         /// Level.
         level: i16,
     },
+    /// Records of a partition were deleted.
+    LogStart {
+        /// The topic's id.
+        topic_id: Uuid,
+        /// The partition's index.
+        partition: i32,
+        /// First offset that is left.
+        offset: i64,
+    },
     /// Broker properties that were set at run time, all of them.
     BrokerConfigs {
         /// By name.
@@ -76,6 +85,7 @@ const TOPIC_FILES_REMOVED: u16 = 6;
 const PRODUCER_IDS: u16 = 7;
 const FEATURE: u16 = 8;
 const BROKER_CONFIGS: u16 = 9;
+const LOG_START: u16 = 10;
 /// Version of every record so far.
 const VERSION: u16 = 0;
 
@@ -91,6 +101,7 @@ impl MetadataRecord {
             Self::ProducerIds { .. } => PRODUCER_IDS,
             Self::Feature { .. } => FEATURE,
             Self::BrokerConfigs { .. } => BROKER_CONFIGS,
+            Self::LogStart { .. } => LOG_START,
         }
     }
 
@@ -120,6 +131,11 @@ impl MetadataRecord {
                 out.extend(level.to_be_bytes());
             }
             Self::BrokerConfigs { configs } => put_map(out, configs),
+            Self::LogStart { topic_id, partition, offset } => {
+                out.extend(topic_id.as_bytes());
+                out.extend(partition.to_be_bytes());
+                out.extend(offset.to_be_bytes());
+            }
         }
         let length = (out.len() - length_at - 4) as u32;
         out[length_at..length_at + 4].copy_from_slice(&length.to_be_bytes());
@@ -164,6 +180,11 @@ impl MetadataRecord {
             PRODUCER_IDS => Self::ProducerIds { next: i64::from_be_bytes(body.array()?) },
             FEATURE => Self::Feature { name: body.text()?, level: i16::from_be_bytes(body.array()?) },
             BROKER_CONFIGS => Self::BrokerConfigs { configs: body.map()? },
+            LOG_START => Self::LogStart {
+                topic_id: Uuid::from_bytes(body.array()?),
+                partition: i32::from_be_bytes(body.array()?),
+                offset: i64::from_be_bytes(body.array()?),
+            },
             _ => return Err(DecodeError::Unknown { record_type, version }),
         })
     }

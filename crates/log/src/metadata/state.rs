@@ -44,6 +44,8 @@ pub struct MetadataState {
     pub topic_names: BTreeMap<Uuid, String>,
     /// Deleted topics whose files are not all gone, by id.
     pub deleted_topics: BTreeMap<Uuid, DeletedTopic>,
+    /// First offsets of partitions whose records were deleted before them, by topic id and partition index.
+    pub log_starts: BTreeMap<(Uuid, i32), i64>,
     /// Finalized features and their levels.
     pub features: BTreeMap<String, i16>,
     /// Broker properties that were set at run time.
@@ -65,7 +67,13 @@ impl MetadataState {
                 self.topic_names.insert(topic.id, topic.name.clone());
                 self.topics.insert(topic.name.clone(), topic);
             }
+            MetadataRecord::LogStart { topic_id, partition, offset } => {
+                if self.topic_names.contains_key(&topic_id) {
+                    self.log_starts.insert((topic_id, partition), offset);
+                }
+            }
             MetadataRecord::TopicDeleted { id } => {
+                self.log_starts.retain(|(topic_id, _), _| *topic_id != id);
                 if let Some(topic) = self.topic_names.remove(&id).and_then(|name| self.topics.remove(&name)) {
                     let deleted = DeletedTopic { name: topic.name, partitions: topic.partitions };
                     self.deleted_topics.insert(id, deleted);
@@ -93,6 +101,12 @@ impl MetadataState {
         records
             .extend(left_over.map(|(&id, topic)| MetadataRecord::TopicLeftOver { id, topic: topic.clone() }));
         records.extend(self.topics.values().cloned().map(MetadataRecord::Topic));
+        let starts = self.log_starts.iter();
+        records.extend(starts.map(|(&(topic_id, partition), &offset)| MetadataRecord::LogStart {
+            topic_id,
+            partition,
+            offset,
+        }));
         records
     }
 }

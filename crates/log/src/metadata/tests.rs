@@ -33,6 +33,8 @@ fn every_record() -> Vec<MetadataRecord> {
         MetadataRecord::BrokerEpoch { epoch: 3 },
         topic("a", 1, 3),
         topic("b", 2, 1),
+        MetadataRecord::LogStart { topic_id: Uuid::from_u128(1), partition: 2, offset: 9 },
+        MetadataRecord::LogStart { topic_id: Uuid::from_u128(2), partition: 0, offset: 9 },
         MetadataRecord::TopicDeleted { id: Uuid::from_u128(2) },
         MetadataRecord::TopicLeftOver { id, topic: left_over.clone() },
         MetadataRecord::TopicLeftOver { id: Uuid::from_u128(8), topic: left_over },
@@ -50,6 +52,7 @@ fn every_record_comes_back_from_changes_and_from_a_compacted_file() {
     put(&log, every_record()).unwrap();
     let state = log.state().clone();
     assert_eq!((state.topics.len(), state.deleted_topics.len(), state.broker_epoch), (1, 2, 3));
+    assert_eq!(state.log_starts.values().collect::<Vec<_>>(), [&9], "a deleted topic has none");
     assert_eq!(state.topic_by_id(Uuid::from_u128(1)).unwrap().name, "a");
     drop(log);
     let log = open(&fs, false).unwrap();

@@ -211,6 +211,15 @@ impl PartitionLog {
         if let Some(active) = view.segments.last() {
             active.seal(&self.context.cache)?;
         }
+        if std::mem::take(&mut writer.names_unsynced) {
+            // Under every policy: a power cut must not leave a segment without the one before it.
+            let directory = self.directory();
+            self.context
+                .fs()
+                .sync_dir(&directory)
+                .context("sync", &directory)
+                .inspect_err(|error| self.go_offline(error))?;
+        }
         self.create_directory(writer)?;
         let base_offset = self.log_end_offset();
         let segment = Arc::new(Segment::new(&self.directory(), base_offset, now_ms));

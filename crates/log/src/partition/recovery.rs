@@ -43,12 +43,18 @@ impl PartitionLog {
     pub(super) fn recover(&self, writer: &mut Writer) -> Result<()> {
         let key = (self.topic.to_string(), self.index);
         let checkpointed = self.context.checkpointed.lock().get(&key).copied().unwrap_or_default();
-        let listing = self.list_directory(writer, &checkpointed)?;
+        let mut listing = self.list_directory(writer, &checkpointed)?;
+        self.remove_before_start(&mut listing.logs, checkpointed.log_start_offset)?;
         let mut segments = Vec::with_capacity(listing.logs.len());
         let config = self.config();
         writer.roll_ms = self.roll_ms(&config);
         writer.epochs = self.read_epochs();
         for (index, &base_offset) in listing.logs.iter().enumerate() {
+            let previous_end = segments.last().map(|segment: &Arc<Segment>| segment.extent().next_offset);
+            if self.is_gap(previous_end, base_offset, &checkpointed)? {
+                self.remove_logs(&listing.logs[index..])?;
+                break;
+            }
             let next_base = listing.logs.get(index + 1).copied();
             let trusted = self.is_trusted(next_base, &checkpointed);
             let (segment, torn) = match next_base {
@@ -116,6 +122,13 @@ impl PartitionLog {
         Ok(listing)
     }
 
+    /// Removes segments whose removal a crash undid or interrupted.
+    fn remove_before_start(&self, logs: &mut Vec<i64>, log_start_offset: i64) -> Result<()> {
+        let ended = logs.windows(2).take_while(|pair| pair[1] <= log_start_offset).count();
+        let removed: Vec<i64> = logs.drain(..ended).collect();
+        self.remove_logs(&removed)
+    }
+
     /// Whether the directory belongs to another topic of the same name, deleted before.
     fn is_foreign(&self, directory: &Path) -> Result<bool> {
         let path = directory.join(PARTITION_METADATA_FILE);
@@ -139,8 +152,30 @@ impl PartitionLog {
     fn is_trusted(&self, next_base: Option<i64>, checkpointed: &Checkpointed) -> bool {
         match self.context.previous_run {
             PreviousRun::None | PreviousRun::Clean | PreviousRun::Killed => true,
-            PreviousRun::PowerCut => next_base.is_some_and(|next| next <= checkpointed.recovery_point),
+            // A recovery point behind the next segment's start was set by a sync that covered the finished indexes.
+            PreviousRun::PowerCut => next_base.is_some_and(|next| next < checkpointed.recovery_point),
         }
+    }
+
+    /// Whether records are missing before a segment: a power cut may lose a file, and what came after it.
+    ///
+    /// Below the recovery point, gaps are compaction's.
+    fn is_gap(
+        &self,
+        previous_end: Option<i64>,
+        base_offset: i64,
+        checkpointed: &Checkpointed,
+    ) -> Result<bool> {
+        let recovery_point = checkpointed.recovery_point;
+        let expected = previous_end.unwrap_or(checkpointed.log_start_offset);
+        if self.context.previous_run != PreviousRun::PowerCut || base_offset <= recovery_point {
+            return Ok(false);
+        }
+        if base_offset > expected && expected < recovery_point {
+            let path = FileKind::Log.path(&self.directory(), base_offset);
+            return Err(LogError::Corrupt { what: "missing segment before", path, position: 0 });
+        }
+        Ok(base_offset > expected)
     }
 
     fn open_finished(&self, base_offset: i64, next_base: i64) -> Result<Segment> {
@@ -171,7 +206,12 @@ impl PartitionLog {
         let size = self.file_size(&directory, FileKind::Log, base_offset)?;
         let power_cut = self.context.previous_run == PreviousRun::PowerCut;
         let start = if power_cut {
-            Start { check_from_offset: Some(checkpointed.recovery_point), ..Start::default() }
+            let recovery_point = Some(checkpointed.recovery_point);
+            Start {
+                check_from_offset: recovery_point,
+                gaps_before_offset: recovery_point,
+                ..Start::default()
+            }
         } else {
             let checked = self.context.previous_run == PreviousRun::Killed;
             let mut start = self.last_indexed(&directory, base_offset, size)?.unwrap_or_default();
@@ -194,7 +234,8 @@ impl PartitionLog {
         );
         let file = segment.log_file(&self.context.cache)?;
         file.set_size(torn_at).context("truncate", &path)?;
-        segment.dirty.store(true, Ordering::Relaxed);
+        // A repair is synced under every policy: what was cut must not come back behind what is written next.
+        file.sync_data().context("sync", &path)?;
         Ok((segment, torn_at < size || next_base.is_some()))
     }
 
@@ -230,8 +271,10 @@ impl PartitionLog {
             };
             let header = &batch.header;
             let relative = header.last_offset().checked_sub(base_offset);
-            let in_order = header.base_offset >= segment.extent().next_offset
-                && relative.is_some_and(|relative| relative <= i64::from(i32::MAX));
+            let expected = segment.extent().next_offset;
+            let may_skip = start.gaps_before_offset.is_none_or(|before| header.base_offset <= before);
+            let in_order = header.base_offset == expected || (may_skip && header.base_offset > expected);
+            let in_order = in_order && relative.is_some_and(|relative| relative <= i64::from(i32::MAX));
             let checked = start.check_from_offset.is_some_and(|from| header.last_offset() >= from);
             if !in_order || (checked && !scan.check_crc(&batch)?) {
                 break Some(batch.position);
@@ -275,7 +318,7 @@ impl PartitionLog {
                     offset: Some(batch.header.base_offset),
                     offset_entries: entries,
                     time_entries,
-                    check_from_offset: None,
+                    ..Start::default()
                 }));
             }
         }
@@ -333,7 +376,7 @@ impl PartitionLog {
             position: view.segments.last().map_or(0, |segment| segment.extent().size),
         };
         *self.view.write() = view;
-        self.load_producers(writer, snapshots, log_start_offset, log_end_offset)?;
+        self.load_producers(writer, snapshots, log_end_offset)?;
         let recovery_point = self.sync_recovered(writer, checkpointed, log_end_offset)?;
         let mut marks = self.marks.lock();
         (marks.log_end, marks.high_watermark) = (mark, mark);
@@ -348,7 +391,7 @@ impl PartitionLog {
     /// Makes durable what the last process may not have synced, before it is shown; the new recovery point.
     fn sync_recovered(
         &self,
-        writer: &Writer,
+        writer: &mut Writer,
         checkpointed: &Checkpointed,
         log_end_offset: i64,
     ) -> Result<i64> {
@@ -356,16 +399,21 @@ impl PartitionLog {
         if !unsynced {
             return Ok(log_end_offset);
         }
-        if self.context.policy != FsyncPolicy::Group || !writer.has_directory {
+        if !writer.has_directory {
             return Ok(checkpointed.recovery_point.min(log_end_offset));
         }
         let view = self.view.read().clone();
-        for segment in &view.segments {
-            if segment.extent().next_offset > checkpointed.recovery_point
-                || segment.dirty.swap(false, Ordering::Relaxed)
-            {
-                segment.sync(&self.context.cache, true)?;
-            }
+        let unsynced =
+            view.segments.iter().filter(|segment| segment.extent().next_offset > checkpointed.recovery_point);
+        if self.context.policy != FsyncPolicy::Group {
+            // The next sync has to cover them, whoever wrote them.
+            unsynced.for_each(|segment| segment.dirty.store(true, Ordering::Relaxed));
+            (writer.names_unsynced, writer.own_name_unsynced) = (true, true);
+            return Ok(checkpointed.recovery_point.min(log_end_offset));
+        }
+        for segment in unsynced {
+            segment.sync(&self.context.cache, true)?;
+            segment.dirty.store(false, Ordering::Relaxed);
         }
         let (directory, root) = (self.directory(), self.context.root());
         self.context.fs().sync_dir(&directory).context("sync", &directory)?;
@@ -373,11 +421,14 @@ impl PartitionLog {
         Ok(log_end_offset)
     }
 
-    /// Removes the files of segments that lie behind a cut.
+    /// Removes the files of segments, durably.
     fn remove_logs(&self, bases: &[i64]) -> Result<()> {
+        if bases.is_empty() {
+            return Ok(());
+        }
         let directory = self.directory();
         for &base_offset in bases {
-            tracing::warn!(topic = %self.topic, partition = self.index, base_offset, "segment behind a cut is removed");
+            tracing::info!(topic = %self.topic, partition = self.index, base_offset, "leftover segment is removed");
             for kind in FileKind::OF_SEGMENT {
                 let path = kind.path(&directory, base_offset);
                 match self.context.fs().remove_file(&path) {
@@ -388,7 +439,7 @@ impl PartitionLog {
                 }
             }
         }
-        Ok(())
+        self.context.fs().sync_dir(&directory).context("sync", &directory)
     }
 
     fn file_size(&self, directory: &Path, kind: FileKind, base_offset: i64) -> Result<u64> {
@@ -433,4 +484,6 @@ struct Start {
     time_entries: usize,
     /// Batches that end at this offset or behind it have their checksums checked.
     check_from_offset: Option<i64>,
+    /// Batches that begin behind this offset follow one another without gaps; `None` where any may be missing.
+    gaps_before_offset: Option<i64>,
 }

@@ -13,35 +13,37 @@ use crate::segment::Segment;
 use crate::{LogError, Result};
 
 impl PartitionLog {
-    /// Removes the segments that retention no longer wants; says how many.
-    ///
-    /// # Errors
-    /// [`LogError::Io`]; as [`Self::open`].
-    pub fn apply_retention(&self) -> Result<usize> {
+    /// The log's start as retention wants it, if that is not where it is.
+    pub(crate) fn retention_start(&self) -> Result<Option<i64>> {
         let config = self.config();
-        let mut writer = self.writer()?;
+        self.open()?;
         let mut count = self.count_before_start();
         if config.cleanup_policy.delete {
             count = count.max(self.count_expired(&config)?).max(self.count_oversized(&config));
         }
-        self.remove_front(&mut writer, count)
+        let view = self.view.read().clone();
+        let start = view.segments.get(count).map_or(self.high_watermark(), |segment| segment.base_offset);
+        Ok((count > 0).then_some(start))
     }
 
-    /// Moves the log's start up to `offset`: DeleteRecords. −1 means the high watermark. Returns the new start.
-    ///
-    /// # Errors
-    /// [`LogError::OffsetOutOfRange`] beyond the high watermark; [`LogError::Io`]; as [`Self::open`].
-    pub fn delete_records_before(&self, offset: i64) -> Result<i64> {
-        let mut writer = self.writer()?;
+    /// Checks that records before `offset` may be deleted; −1 means the high watermark. Returns the offset.
+    pub(crate) fn check_deletion(&self, offset: i64) -> Result<i64> {
+        self.open()?;
         let (log_start_offset, end_offset) = (self.log_start_offset(), self.high_watermark());
         let requested = if offset == -1 { end_offset } else { offset };
-        if !(0..=end_offset).contains(&requested) {
-            return Err(LogError::OffsetOutOfRange { requested, log_start_offset, end_offset });
+        if (0..=end_offset).contains(&requested) {
+            return Ok(requested);
         }
-        self.advance_log_start(&mut writer, requested);
+        Err(LogError::OffsetOutOfRange { requested, log_start_offset, end_offset })
+    }
+
+    /// Moves the log's start up to `offset`, and removes the segments before it; says how many. The metadata log must know
+    /// the start by now: a crash may undo the removal of any of them.
+    pub(crate) fn delete_before(&self, offset: i64) -> Result<usize> {
+        let mut writer = self.writer()?;
+        self.advance_log_start(&mut writer, offset);
         let count = self.count_before_start();
-        self.remove_front(&mut writer, count)?;
-        Ok(self.log_start_offset())
+        self.remove_front(&mut writer, count)
     }
 
     /// Removes files that were set aside long enough ago.
@@ -147,9 +149,9 @@ impl PartitionLog {
         }
         let view = self.view.read().clone();
         let (removed, kept) = view.segments.split_at(count.min(view.segments.len() - 1));
-        let new_start = kept.first().map_or(0, |segment| segment.base_offset);
-        // The start moves first: no reader is sent to a segment that goes.
-        self.advance_log_start(writer, new_start);
+        if let Some(first) = kept.first() {
+            self.keep_producers(first.base_offset)?;
+        }
         *self.view.write() = Arc::new(View { segments: kept.to_vec() });
         self.recent_reads.lock().clear();
         for segment in removed {
@@ -161,7 +163,7 @@ impl PartitionLog {
         }
         writer.names_unsynced = true;
         tracing::info!(
-            topic = %self.topic, partition = self.index, segments = removed.len(), log_start_offset = new_start,
+            topic = %self.topic, partition = self.index, segments = removed.len(), log_start_offset = self.log_start_offset(),
             "old segments are removed"
         );
         Ok(removed.len())

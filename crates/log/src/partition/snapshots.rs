@@ -5,7 +5,8 @@
 //! a torn one.
 
 use super::{PartitionLog, Writer};
-use crate::fs::{Durable, read_file, replace_file};
+use crate::error::IoContext;
+use crate::fs::{Durable, OpenMode, read_file, replace_file};
 use crate::names::FileKind;
 use crate::producer_state::{ProducerState, snapshot};
 use crate::segment::scan::BatchScan;
@@ -31,6 +32,26 @@ impl PartitionLog {
         if previous != offset && !at_segment {
             self.remove_snapshot(previous);
         }
+    }
+
+    /// Makes the snapshot durable from which producers are known once the segments before `offset` are gone.
+    pub(super) fn keep_producers(&self, offset: i64) -> Result<()> {
+        let (fs, directory) = (self.context.fs(), self.directory());
+        let path = FileKind::ProducerSnapshot.path(&directory, offset);
+        if self.read_snapshot(offset).is_none() {
+            let entries = fs.read_dir(&directory).context("list", &directory)?;
+            let mut snapshots: Vec<i64> = entries
+                .iter()
+                .filter_map(|entry| FileKind::parse(&entry.name))
+                .filter_map(|(at, kind)| (kind == FileKind::ProducerSnapshot && at < offset).then_some(at))
+                .collect();
+            snapshots.sort_unstable();
+            let (from, mut state) = self.newest_snapshot(&snapshots);
+            self.replay_producers(&mut state, from, offset)?;
+            replace_file(fs, &path, &snapshot::encode(&state), Durable::No).context("write", &path)?;
+        }
+        fs.open(&path, OpenMode::Existing).and_then(|file| file.sync_data()).context("sync", &path)?;
+        fs.sync_dir(&directory).context("sync", &directory)
     }
 
     /// Writes a snapshot if enough was appended since the last; `closing` counts any byte as enough.
@@ -63,45 +84,49 @@ impl PartitionLog {
         &self,
         writer: &mut Writer,
         snapshots: &[i64],
-        log_start_offset: i64,
         log_end_offset: i64,
     ) -> Result<()> {
         let now_ms = self.context.clock.now_ms();
-        writer.producers = ProducerState::default();
-        let mut from = log_start_offset;
-        for &offset in snapshots.iter().rev() {
-            // One from beyond the end is about records that were cut.
-            match self.read_snapshot(offset).filter(|_| offset <= log_end_offset) {
-                Some(state) => {
-                    writer.producers = state;
-                    from = offset;
-                    break;
-                }
-                None => self.remove_snapshot(offset),
-            }
+        let (sound, beyond_end) =
+            snapshots.split_at(snapshots.partition_point(|&offset| offset <= log_end_offset));
+        if !beyond_end.is_empty() {
+            // They are about records that were cut, and must not come back once others have taken their offsets.
+            beyond_end.iter().for_each(|&offset| self.remove_snapshot(offset));
+            let directory = self.directory();
+            self.context.fs().sync_dir(&directory).context("sync", &directory)?;
         }
+        let (from, mut state) = self.newest_snapshot(sound);
         writer.snapshot_offset = from;
-        writer.producers.expire(now_ms, self.context.producer_expiration_ms);
-        self.replay_producers(writer, from, now_ms)
+        state.expire(now_ms, self.context.producer_expiration_ms);
+        writer.bytes_since_snapshot = self.replay_producers(&mut state, from, log_end_offset)?;
+        writer.producers = state;
+        Ok(())
     }
 
-    fn replay_producers(&self, writer: &mut Writer, from: i64, now_ms: i64) -> Result<()> {
-        let view = self.view.read().clone();
-        let cache = &self.context.cache;
+    /// The newest sound snapshot of those given (rising offsets), or an empty state as of offset 0.
+    fn newest_snapshot(&self, snapshots: &[i64]) -> (i64, ProducerState) {
+        let newest = snapshots.iter().rev().find_map(|&offset| Some((offset, self.read_snapshot(offset)?)));
+        newest.unwrap_or_default()
+    }
+
+    /// Adds the batches from one offset to another; says how many bytes they are.
+    fn replay_producers(&self, state: &mut ProducerState, from: i64, end: i64) -> Result<u64> {
+        let (view, now_ms) = (self.view.read().clone(), self.context.clock.now_ms());
+        let (cache, mut bytes) = (&self.context.cache, 0);
         for segment in &view.segments {
             let extent = segment.extent();
-            if extent.next_offset <= from {
+            if extent.next_offset <= from || segment.base_offset >= end {
                 continue;
             }
             let Some(first) = segment.find_offset(cache, from, extent.size)? else { continue };
             let file = segment.log_file(cache)?;
             let mut scan = BatchScan::new(&*file, segment.log_path(), first.position, extent.size);
-            while let Some(batch) = scan.next_sound()? {
-                writer.producers.add(&batch.header, now_ms);
-                writer.bytes_since_snapshot += batch.header.size() as u64;
+            while let Some(batch) = scan.next_sound()?.filter(|batch| batch.header.base_offset < end) {
+                state.add(&batch.header, now_ms);
+                bytes += batch.header.size() as u64;
             }
         }
-        Ok(())
+        Ok(bytes)
     }
 
     fn read_snapshot(&self, offset: i64) -> Option<ProducerState> {

@@ -252,7 +252,7 @@ fn retention_by_size_keeps_at_least_what_is_allowed_and_files_go_later() {
     let held = read(&partition, 0, u64::MAX).unwrap();
     let files = || bench.fs.read_dir(Path::new("data/t-0")).unwrap().len();
     let before = files();
-    assert_eq!(store.apply_retention(), 3);
+    assert_eq!(store.apply_retention().unwrap(), 3);
     assert_eq!(
         (partition.log_start_offset(), files()),
         (30, before - 2),

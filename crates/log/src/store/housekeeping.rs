@@ -15,15 +15,19 @@ use crate::context::Checkpointed;
 use crate::durability::sync_now;
 use crate::error::IoContext;
 use crate::fs::{Durable, FileSystem};
-use crate::metadata::MetadataRecord;
+use crate::metadata::{DeletedTopic, MetadataRecord, MetadataState};
 use crate::names::{DELETE_SUFFIX, discarded_directory, parse_partition_directory};
 use crate::partition::PartitionLog;
-use crate::{LogError, Result};
+use crate::{ErrorKind, LogError, Result};
 
-/// Reads the checkpoints that concern all partitions. A damaged one counts as empty: everything is then walked.
+/// Reads what is known of all partitions. A damaged checkpoint counts as empty: everything is then walked.
+///
+/// Deleted records are taken from the metadata log: Kafka's checkpoint of log starts knows topics by name only, and is
+/// written for Kafka's tools alone.
 pub(super) fn read_checkpoints(
     fs: &dyn FileSystem,
     root: &Path,
+    metadata: &MetadataState,
 ) -> Result<HashMap<(String, i32), Checkpointed>> {
     let mut checkpointed: HashMap<(String, i32), Checkpointed> = HashMap::new();
     let mut read = |file: &str, put: fn(&mut Checkpointed, i64)| {
@@ -40,9 +44,23 @@ pub(super) fn read_checkpoints(
         Ok::<(), LogError>(())
     };
     read(RECOVERY_POINT_FILE, |entry, offset| entry.recovery_point = offset)?;
-    read(LOG_START_FILE, |entry, offset| entry.log_start_offset = offset)?;
     read(HIGH_WATERMARK_FILE, |entry, offset| entry.high_watermark = offset)?;
+    for ((topic_id, partition), &offset) in &metadata.log_starts {
+        if let Some(topic) = metadata.topic_by_id(*topic_id) {
+            checkpointed.entry((topic.name.clone(), *partition)).or_default().log_start_offset = offset;
+        }
+    }
     Ok(checkpointed)
+}
+
+/// The result, or a line in the log where it is more than a partition that is no longer there.
+fn log_failure<T>(partition: &PartitionLog, outcome: Result<T>) -> Option<T> {
+    if let Err(error) = &outcome
+        && error.kind() != ErrorKind::Unavailable
+    {
+        tracing::warn!(%error, topic = partition.topic(), partition = partition.index(), "retention failed");
+    }
+    outcome.ok()
 }
 
 impl LogStore {
@@ -86,45 +104,59 @@ impl LogStore {
             }
         }
         let (fs, root) = (self.context.fs(), self.context.root());
-        // The start goes first: a recovery point may not lie in a part of the log that is known to be gone.
         write_offsets(fs, &root.join(LOG_START_FILE), &log_starts, Durable::OldOrNew)?;
         write_offsets(fs, &root.join(HIGH_WATERMARK_FILE), &high_watermarks, Durable::OldOrNew)?;
         write_offsets(fs, &root.join(RECOVERY_POINT_FILE), &recovery_points, Durable::Yes)
     }
 
-    /// Deletes records before an offset, durably: [`PartitionLog::delete_records_before`] and a checkpoint.
+    /// Deletes the records of a partition before an offset, durably: DeleteRecords. −1 means the high watermark. Returns the
+    /// partition's new start.
     ///
     /// # Errors
-    /// As [`PartitionLog::delete_records_before`].
-    pub fn delete_records(&self, partition: &PartitionLog, offset: i64) -> Result<i64> {
-        let start = partition.delete_records_before(offset)?;
-        let _administration = self.administration.lock();
-        self.write_checkpoints_without(None)?;
-        Ok(start)
+    /// [`LogError::OffsetOutOfRange`] beyond the high watermark; [`LogError::MetadataOffline`]; as [`PartitionLog::open`].
+    pub fn delete_records(&self, partition: &Arc<PartitionLog>, offset: i64) -> Result<i64> {
+        let start = partition.check_deletion(offset)?;
+        self.record_starts(&[(partition.clone(), start)])?;
+        partition.delete_before(start)?;
+        Ok(partition.log_start_offset())
+    }
+
+    /// Makes the starts of partitions durable, before anything is removed.
+    fn record_starts(&self, starts: &[(Arc<PartitionLog>, i64)]) -> Result<()> {
+        self.metadata.change(|state| {
+            let record = |(partition, offset): &(Arc<PartitionLog>, i64)| {
+                let (topic_id, partition, offset) = (partition.topic_id(), partition.index(), *offset);
+                let known = state.log_starts.get(&(topic_id, partition)).copied().unwrap_or(0);
+                (offset > known).then_some(MetadataRecord::LogStart { topic_id, partition, offset })
+            };
+            Ok((starts.iter().filter_map(record).collect(), ()))
+        })
     }
 
     /// Removes segments that retention no longer wants; says how many. Failures of single partitions are logged.
-    pub fn apply_retention(&self) -> usize {
-        let mut removed = 0;
+    ///
+    /// # Errors
+    /// [`LogError::MetadataOffline`]; [`LogError::Io`] of the metadata log.
+    pub fn apply_retention(&self) -> Result<usize> {
+        let mut starts = Vec::new();
         for topic in self.topics() {
             let policy = topic.config.cleanup_policy;
             let limited = topic.config.retention_ms.is_some() || topic.config.retention_bytes.is_some();
             for partition in &*topic.partitions {
                 // A partition not yet opened has nothing to remove unless there is a limit.
                 let may_have_some = policy.delete && limited && partition.has_files();
-                if !partition.is_open() && !may_have_some {
-                    continue;
-                }
-                match partition.apply_retention() {
-                    Ok(count) => removed += count,
-                    Err(LogError::PartitionOffline { .. } | LogError::PartitionDeleted { .. }) => {}
-                    Err(error) => {
-                        tracing::warn!(%error, topic = %topic.name, partition = partition.index(), "retention failed");
-                    }
+                if partition.is_open() || may_have_some {
+                    let start = log_failure(partition, partition.retention_start()).flatten();
+                    starts.extend(start.map(|start| (partition.clone(), start)));
                 }
             }
         }
-        removed
+        self.record_starts(&starts)?;
+        let removed = starts
+            .iter()
+            .filter_map(|(partition, start)| log_failure(partition, partition.delete_before(*start)))
+            .sum();
+        Ok(removed)
     }
 
     /// Removes files and directories that were set aside long enough ago (`file.delete.delay.ms`).
@@ -175,7 +207,7 @@ impl LogStore {
     pub(super) fn collect_leftovers(&self) -> Result<()> {
         let (fs, root, now_ms) = (self.context.fs(), self.context.root(), self.context.clock.now_ms());
         let deleted = self.metadata.state().deleted_topics.clone();
-        let mut unknown = 0;
+        let (mut unknown, mut renamed) = (0, false);
         for entry in fs.read_dir(root).context("list", root)?.into_iter().filter(|entry| entry.is_dir) {
             let path = root.join(&entry.name);
             if entry.name.ends_with(DELETE_SUFFIX) {
@@ -184,12 +216,16 @@ impl LogStore {
                 continue;
             }
             let Some((topic, partition)) = parse_partition_directory(&entry.name) else { continue };
-            let was_deleted =
-                deleted.values().any(|deleted| deleted.name == topic && partition < deleted.partitions);
-            if was_deleted && let Some(id) = self.deleted_owner(&path)?.filter(|id| deleted.contains_key(id))
-            {
+            let owner = self.owner(&path)?;
+            let is_deleted = |(id, deleted): &(&Uuid, &DeletedTopic)| {
+                let named = deleted.name == topic && partition < deleted.partitions;
+                // Without an id in it, a directory is that of the topic that has its name.
+                named && owner.map_or(self.partition(topic, partition).is_none(), |owner| owner == **id)
+            };
+            if let Some((&id, _)) = deleted.iter().find(is_deleted) {
                 let to = root.join(discarded_directory(topic, partition, DELETE_SUFFIX));
                 fs.rename(&path, &to).context("rename", &path)?;
+                renamed = true;
                 let topic_id = Some(id);
                 self.discarded.lock().push(DiscardedDirectory {
                     path: to,
@@ -201,13 +237,16 @@ impl LogStore {
                 unknown += 1;
             }
         }
+        if renamed {
+            fs.sync_dir(root).context("sync", root)?;
+        }
         if unknown > 0 {
             tracing::warn!(path = %root.display(), directories = unknown, "partition directories of no known topic are left alone");
         }
         Ok(())
     }
 
-    fn deleted_owner(&self, directory: &Path) -> Result<Option<Uuid>> {
+    fn owner(&self, directory: &Path) -> Result<Option<Uuid>> {
         match read_partition_metadata(self.context.fs(), &directory.join(PARTITION_METADATA_FILE)) {
             Err(LogError::Corrupt { .. }) => Ok(None),
             other => other,

@@ -1,8 +1,8 @@
 //! Topics: looking them up, creating, changing and deleting them.
 //!
 //! A change is one synced frame of the metadata log; what follows from it on the disk happens afterwards and is caught up
-//! after a crash. A deleted topic's entries leave the checkpoints before the deletion is written, so that a new topic of the
-//! same name never inherits them.
+//! after a crash. A deleted topic's recovery points leave the checkpoints before the deletion is written, so that a new topic
+//! of the same name never inherits them; if the deletion then does not happen, a start merely walks more.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{DiscardedDirectory, LogStore, Topic};
 use crate::config::{ConfigMap, TopicConfig};
+use crate::error::IoContext;
 use crate::metadata::{MetadataRecord, TopicMetadata};
 use crate::names::{check_topic_name, collision_key};
 use crate::partition::PartitionLog;
@@ -167,7 +168,9 @@ impl LogStore {
             }
         }
         tracing::info!(topic = %topic.name, partitions = topic.partitions.len(), "topic is deleted");
-        Ok(())
+        // A new topic of this name must not find them again after a power cut.
+        let root = self.context.root();
+        self.context.fs().sync_dir(root).context("sync", root)
     }
 
     fn put_topic(&self, metadata: TopicMetadata, existing: &[Arc<PartitionLog>]) -> Result<Arc<Topic>> {

@@ -15,6 +15,23 @@ pub(super) enum Node {
 }
 
 impl Node {
+    pub(super) fn sync(&mut self) {
+        match self {
+            Self::File(file) => file.sync(),
+            Self::Directory(directory) => directory.sync(),
+        }
+    }
+
+    /// After a failed sync of everything: files lose what was not synced, and say so at their next sync.
+    pub(super) fn lose_unsynced(&mut self) {
+        if let Self::File(file) = self
+            && (!file.dirty.is_empty() || file.size_dirty)
+        {
+            file.forget_dirty();
+            file.failed = true;
+        }
+    }
+
     /// Leaves an arbitrary part of what was not synced.
     pub(super) fn crash(&mut self, random: &mut SplitMix) {
         match self {
@@ -32,6 +49,8 @@ pub(super) struct FileNode {
     dirty: BTreeSet<usize>,
     /// Whether the size is newer than the disk's.
     size_dirty: bool,
+    /// Whether a sync of everything failed for this file, and its own sync has not told yet.
+    failed: bool,
 }
 
 impl FileNode {
@@ -82,6 +101,14 @@ impl FileNode {
         self.size_dirty = false;
     }
 
+    pub(super) fn sync_or_report(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.failed) {
+            return Err(io::Error::other("injected device error"));
+        }
+        self.sync();
+        Ok(())
+    }
+
     /// After a failed sync: the pages count as clean, but the disk never got them.
     pub(super) fn forget_dirty(&mut self) {
         self.dirty.clear();
@@ -115,7 +142,7 @@ impl FileNode {
                 self.disk[from..end].copy_from_slice(&self.content[from..end]);
             }
         }
-        self.size_dirty = false;
+        (self.size_dirty, self.failed) = (false, false);
         self.content.clone_from(&self.disk);
     }
 }
@@ -143,6 +170,15 @@ impl Directory {
     pub(super) fn sync(&mut self) {
         self.unsynced.clear();
         self.disk.clone_from(&self.entries);
+    }
+
+    /// Every node that has a name here now, on the disk, or in a change that a crash may bring back.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = u64> {
+        let changed = self.unsynced.iter().filter_map(|change| match change {
+            NameChange::Link { node, .. } | NameChange::Rename { node, .. } => Some(*node),
+            NameChange::Unlink { .. } => None,
+        });
+        self.entries.values().chain(self.disk.values()).copied().chain(changed)
     }
 
     fn crash(&mut self, random: &mut SplitMix) {
