@@ -1,9 +1,8 @@
 //! What a row costs to decode and to encode, in nanoseconds, beside serde_json into typed structs.
 //!
 //! Rows are Nexmark events as the suite's Kafka table wants them (nested, about 333 bytes, five columns read) and the
-//! sensor job's readings (68 bytes, three columns). They lie in 1 MiB buffers as fetched batches would.
+//! sensor job's readings (65 bytes, three columns). They lie in 1 MiB buffers as fetched batches would.
 
-use std::fmt::Write as _;
 use std::hint::black_box;
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,12 +13,11 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use millstream_formats::{EncodedRows, Format, Projection, RowDecoder, row, timestamp};
-use nexmark::EventGenerator;
-use nexmark::config::NexmarkConfig;
-use nexmark::event::Event;
 use serde::Deserialize;
 
-/// How much is measured.
+use crate::generate::Workload;
+
+/// What a row costs to decode and to encode, beside serde_json
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Rows of each kind.
@@ -44,9 +42,14 @@ struct Rows {
 }
 
 impl Rows {
-    fn new(count: usize, mut next: impl FnMut(&mut String)) -> Self {
+    fn of(workload: Workload, count: usize) -> Self {
+        let mut generator = workload.generator();
+        Self::new(count, |out| out.extend_from_slice(generator.next_record().value))
+    }
+
+    fn new(count: usize, mut next: impl FnMut(&mut Vec<u8>)) -> Self {
         let mut rows = Rows { buffers: Vec::new(), count, bytes: 0 };
-        let (mut text, mut ranges) = (String::new(), Vec::new());
+        let (mut text, mut ranges) = (Vec::new(), Vec::new());
         for index in 0..count {
             let start = text.len();
             next(&mut text);
@@ -58,61 +61,6 @@ impl Rows {
         }
         rows
     }
-}
-
-fn milliseconds(out: &mut String, millis: u64) {
-    // The generator's clock starts on 2026-01-01 and runs for less than a day.
-    let second = millis / 1_000 % 86_400;
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    let _ = write!(out, "2026-01-01 {hour:02}:{minute:02}:{second:02}.{:03}", millis % 1_000);
-}
-
-fn nexmark_rows(count: usize) -> Rows {
-    let config = NexmarkConfig { base_time: 1_767_225_600_000, ..NexmarkConfig::default() };
-    let mut generator = EventGenerator::new(config);
-    Rows::new(count, |out| {
-        if let Some(event) = generator.next() {
-            nexmark_event(out, &event);
-        }
-    })
-}
-
-fn nexmark_event(out: &mut String, event: &Event) {
-    let _ = match event {
-        Event::Person(p) => {
-            let _ = write!(
-                out,
-                r#"{{"event_type":0,"person":{{"id":{},"name":"{}","emailAddress":"{}","creditCard":"{}","city":"{}","state":"{}","dateTime":""#,
-                p.id, p.name, p.email_address, p.credit_card, p.city, p.state
-            );
-            milliseconds(out, p.date_time);
-            write!(out, r#"","extra":"{}"}},"auction":null,"bid":null}}"#, p.extra)
-        }
-        Event::Auction(a) => {
-            let _ = write!(
-                out,
-                r#"{{"event_type":1,"person":null,"auction":{{"id":{},"itemName":"{}","description":"{}","initialBid":{},"reserve":{},"dateTime":""#,
-                a.id, a.item_name, a.description, a.initial_bid, a.reserve
-            );
-            milliseconds(out, a.date_time);
-            out.push_str(r#"","expires":""#);
-            milliseconds(out, a.expires);
-            write!(
-                out,
-                r#"","seller":{},"category":{},"extra":"{}"}},"bid":null}}"#,
-                a.seller, a.category, a.extra
-            )
-        }
-        Event::Bid(b) => {
-            let _ = write!(
-                out,
-                r#"{{"event_type":2,"person":null,"auction":null,"bid":{{"auction":{},"bidder":{},"price":{},"channel":"{}","url":"{}","dateTime":""#,
-                b.auction, b.bidder, b.price, b.channel, b.url
-            );
-            milliseconds(out, b.date_time);
-            write!(out, r#"","extra":"{}"}}}}"#, b.extra)
-        }
-    };
 }
 
 fn nexmark_schema() -> SchemaRef {
@@ -160,21 +108,6 @@ fn nexmark_schema() -> SchemaRef {
 
 fn bid(fields: &[&str]) -> Projection {
     Projection::of(fields.iter().map(|field| vec!["bid".to_owned(), (*field).to_owned()]))
-}
-
-fn sensor_rows(count: usize) -> Rows {
-    let mut index = 0u64;
-    Rows::new(count, |out| {
-        index += 1;
-        let mixed = index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let (sensor, late) = (mixed % 1_000, mixed / 1_000 % 2_000);
-        let time = 1_700_000_000_000 + index - late;
-        let (whole, hundredths) = (mixed / 7 % 40, mixed / 11 % 100);
-        let _ = write!(
-            out,
-            r#"{{"sensor_id": "s-{sensor}", "ts": {time}, "temperature": {whole}.{hundredths:02}}}"#
-        );
-    })
 }
 
 fn sensor_schema() -> SchemaRef {
@@ -324,7 +257,8 @@ fn encoding<'a>(
 pub(crate) fn run(options: &Options) -> Result<()> {
     let json = Format::from_options("json", [])?;
     let csv = Format::from_options("csv", [])?;
-    let (events, readings) = (nexmark_rows(options.rows), sensor_rows(options.rows));
+    let (events, readings) =
+        (Rows::of(Workload::Nexmark, options.rows), Rows::of(Workload::Sensors, options.rows));
     let (event, reading) = (nexmark_schema(), sensor_schema());
     let five = bid(&["auction", "bidder", "price", "dateTime", "extra"]);
     let all = Projection::all();
@@ -337,7 +271,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
         let mut lines = written.iter().map(<[u8]>::to_vec);
         Rows::new(options.rows, |out| {
-            out.push_str(&String::from_utf8_lossy(&lines.next().unwrap_or_default()))
+            out.extend_from_slice(&lines.next().unwrap_or_default());
         })
     };
     let none = Projection::of([]);
