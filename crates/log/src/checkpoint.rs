@@ -121,7 +121,7 @@ pub fn write_partition_metadata(
     topic_id: Uuid,
     durable: Durable,
 ) -> Result<()> {
-    let text = format!("version: 0\ntopic_id: {}\n", id_text(topic_id));
+    let text = format!("version: 0\ntopic_id: {}", id_text(topic_id));
     replace_file(fs, path, text.as_bytes(), durable).context("write", path)
 }
 

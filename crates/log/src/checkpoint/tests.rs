@@ -40,7 +40,7 @@ fn partition_metadata_comes_back() {
     assert_eq!(read_partition_metadata(&fs, path).unwrap(), None);
     write_partition_metadata(&fs, path, Uuid::from_u128(1), Durable::OldOrNew).unwrap();
     let text = read_file(&fs, path, 1000).unwrap().unwrap();
-    assert_eq!(text, b"version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ\n");
+    assert_eq!(text, b"version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ");
     assert_eq!(read_partition_metadata(&fs, path).unwrap(), Some(Uuid::from_u128(1)));
 }
 

@@ -132,7 +132,7 @@ impl PartitionLog {
         let mut writer = self.writer.lock();
         let view = self.view.read().clone();
         if let Some(active) = view.segments.last() {
-            active.flush_indexes(&self.context.cache)?;
+            active.seal(&self.context.cache)?;
             active.sync(&self.context.cache, true)?;
             writer.names_unsynced = true;
         }

@@ -85,10 +85,22 @@ impl LogStore {
     /// [`LogError::InvalidConfig`], [`LogError::TopicExists`], [`LogError::TopicNameCollision`]; [`LogError::MetadataOffline`],
     /// [`LogError::Io`].
     pub fn create_topic(&self, topic: NewTopic) -> Result<Arc<Topic>> {
+        self.create_topic_with_id(topic, random_id())
+    }
+
+    /// As [`Self::create_topic`], with an id that is given: for a topic whose partition directories come from elsewhere.
+    ///
+    /// # Errors
+    /// As [`Self::create_topic`]; [`LogError::TopicExists`] also where the id is taken.
+    pub fn create_topic_with_id(&self, topic: NewTopic, id: Uuid) -> Result<Arc<Topic>> {
         let _administration = self.administration.lock();
         self.check_new_topic(&topic)?;
+        let taken = self.metadata.state().deleted_topics.contains_key(&id) || self.topic_by_id(id).is_some();
+        if taken {
+            return Err(LogError::TopicExists { topic: topic.name });
+        }
         let NewTopic { name, partitions, configs } = topic;
-        self.put_topic(TopicMetadata { name, id: random_id(), partitions, configs }, &[])
+        self.put_topic(TopicMetadata { name, id, partitions, configs }, &[])
     }
 
     /// Gives a topic more partitions.
