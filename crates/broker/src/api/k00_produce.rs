@@ -1,0 +1,224 @@
+//! Produce (0), versions 0 to 13: appends record batches.
+//!
+//! Version 3 brings batches of magic 2 and transactions, 5 the log start offset, 7 zstd, 8 errors per record (KIP-467), 10 the
+//! current leader (KIP-951), 12 implicit enrolment in transactions (KIP-890), 13 topic ids (KIP-516).
+//!
+//! Versions 0 to 2 are advertised and not served: librdkafka otherwise switches compression off (KAFKA-18659). A request in one
+//! of them closes the connection, as in Kafka 4.
+//!
+//! Each partition's batch is checked here (`validation`), on the connection's task, while its bytes are in the cache; then it is
+//! handed to the partition's disk thread before the next request of the connection is looked at. The answer comes when every
+//! partition has answered. With `acks=0` there is none, and a failure closes the connection.
+//!
+//! Deviations: a transactional id is refused until there is a transaction coordinator; `compression.type` other than `producer`
+//! does not recompress yet; `timeout.ms` has nothing to wait for on one node.
+
+mod gather;
+mod validation;
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use millstream_log::{Appended, LogError};
+use millstream_wire::messages::fetch_response::LeaderIdAndEpoch;
+use millstream_wire::messages::produce::{
+    BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
+};
+use millstream_wire::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use millstream_wire::{ApiKey, ErrorCode, VersionRange, WireError, frame};
+
+use super::{Api, Call};
+use crate::core::Core;
+use crate::error_code;
+use crate::server::{Answer, Handling};
+use crate::storage::{Topic, TopicTable};
+use gather::Gather;
+use validation::{BatchRules, Rejected};
+
+pub(super) const API: Api =
+    Api { key: ApiKey::Produce, other_versions: Some(VersionRange::new(0, 13)), handle };
+
+/// The first version that names topics by id.
+const TOPIC_IDS_SINCE: i16 = 13;
+/// Kafka's administrative client may write to internal topics.
+const ADMIN_CLIENT_ID: &str = "__admin_client";
+
+fn handle(core: &Arc<Core>, call: Call) -> Result<Handling, WireError> {
+    let request = call.frame.decode_body::<ProduceRequest>()?;
+    let (version, correlation_id, acks) = (call.version(), call.frame.correlation_id, request.acks);
+    let table = core.topics();
+    let places = request.topic_data.iter().map(|topic| topic.partition_data.len()).sum();
+    let gather = Gather::new(places);
+    let work = Work { core, call: &call, table: &table, gather: &gather, refusal: refusal(&request) };
+    let mut shapes = Vec::with_capacity(request.topic_data.len());
+    let mut place = 0;
+    for topic in request.topic_data {
+        shapes.push(Shape {
+            name: topic.name.clone(),
+            topic_id: topic.topic_id,
+            partitions: topic.partition_data.iter().map(|partition| partition.index).collect(),
+        });
+        work.append_topic(topic, &mut place, acks);
+    }
+    let core = Arc::clone(core);
+    Ok(Handling::Later(Box::pin(async move {
+        let outcomes = gather.outcomes().await;
+        answer(&core, shapes, outcomes, acks, version, correlation_id)
+    })))
+}
+
+/// Why nothing of the request can be done, if so.
+fn refusal(request: &ProduceRequest) -> Option<Rejected> {
+    if !matches!(request.acks, -1..=1) {
+        return Some(Rejected::whole(ErrorCode::InvalidRequiredAcks, None));
+    }
+    if request.transactional_id.is_some() {
+        let message = "this broker does not support transactions yet";
+        return Some(Rejected::whole(ErrorCode::InvalidTxnState, Some(message.to_owned())));
+    }
+    None
+}
+
+/// What the response needs of the request after its batches have gone.
+struct Shape {
+    name: ByteString,
+    topic_id: uuid::Uuid,
+    partitions: Vec<i32>,
+}
+
+/// What became of one partition's batch.
+enum Outcome {
+    Appended(Appended),
+    Rejected(Rejected),
+    Failed(LogError),
+}
+
+struct Work<'a> {
+    core: &'a Arc<Core>,
+    call: &'a Call,
+    table: &'a TopicTable,
+    gather: &'a Arc<Gather>,
+    refusal: Option<Rejected>,
+}
+
+impl Work<'_> {
+    fn append_topic(&self, data: TopicProduceData, place: &mut usize, acks: i16) {
+        let by_id = self.call.version() >= TOPIC_IDS_SINCE;
+        let topic = if by_id { self.table.by_id(data.topic_id) } else { self.table.by_name(&data.name) };
+        let topic = match topic {
+            _ if self.refusal.is_some() => Err(self.refusal.clone()),
+            None if by_id => Err(Some(Rejected::whole(ErrorCode::UnknownTopicId, None))),
+            None => Err(Some(Rejected::whole(ErrorCode::UnknownTopicOrPartition, None))),
+            Some(topic) if topic.is_internal() && self.call.client_id() != ADMIN_CLIENT_ID => {
+                Err(Some(Rejected::whole(ErrorCode::InvalidTopicException, None)))
+            }
+            Some(topic) => Ok(topic),
+        };
+        for partition in data.partition_data {
+            match &topic {
+                Ok(topic) => self.append_partition(topic, partition, *place, acks),
+                Err(rejected) => {
+                    if let Some(rejected) = rejected.clone() {
+                        self.gather.set(*place, Outcome::Rejected(rejected));
+                    }
+                }
+            }
+            *place += 1;
+        }
+    }
+
+    fn append_partition(&self, topic: &Arc<Topic>, data: PartitionProduceData, place: usize, acks: i16) {
+        let Some(partition) = topic.partition(data.index) else {
+            let rejected = Rejected::whole(ErrorCode::UnknownTopicOrPartition, None);
+            return self.gather.set(place, Outcome::Rejected(rejected));
+        };
+        let batch = data.records.unwrap_or_default();
+        let config = partition.log.config();
+        let rules = BatchRules::new(&config, self.call.version(), self.core.clock.now_ms());
+        let batch = match validation::check(batch, &rules) {
+            Ok(batch) => batch,
+            Err(rejected) => return self.gather.set(place, Outcome::Rejected(rejected)),
+        };
+        self.core.metrics.produced_bytes.inc_by(batch.bytes.len() as u64);
+        self.core.metrics.produced_records.inc_by(u64::from(batch.record_count));
+        let gather = Arc::clone(self.gather);
+        let done = move |appended: Result<Appended, LogError>| {
+            gather.set(place, appended.map_or_else(Outcome::Failed, Outcome::Appended));
+        };
+        if acks == 0 {
+            partition.append_unacknowledged(&self.core.disks, batch.bytes, Box::new(done));
+        } else {
+            partition.append(&self.core.disks, batch.bytes, Box::new(done));
+        }
+    }
+}
+
+fn answer(
+    core: &Core,
+    shapes: Vec<Shape>,
+    outcomes: Vec<Outcome>,
+    acks: i16,
+    version: i16,
+    correlation_id: i32,
+) -> Answer {
+    let mut outcomes = outcomes.into_iter();
+    let mut failed = false;
+    let mut responses = Vec::with_capacity(shapes.len());
+    for shape in shapes {
+        let mut partition_responses = Vec::with_capacity(shape.partitions.len());
+        for index in shape.partitions {
+            let Some(outcome) = outcomes.next() else { break };
+            let response = partition_response(core, index, outcome);
+            failed |= response.error_code != 0;
+            partition_responses.push(response);
+        }
+        responses.push(TopicProduceResponse {
+            name: shape.name,
+            topic_id: shape.topic_id,
+            partition_responses,
+        });
+    }
+    if acks == 0 {
+        return if failed { Answer::Close } else { Answer::Silent };
+    }
+    let response = ProduceResponse { responses, ..ProduceResponse::default() };
+    match frame::encode_response(&response, ApiKey::Produce, version, correlation_id) {
+        Ok(bytes) => Answer::Whole(bytes),
+        Err(error) => {
+            tracing::error!(%error, version, "produce response cannot be encoded");
+            Answer::Close
+        }
+    }
+}
+
+fn partition_response(core: &Core, index: i32, outcome: Outcome) -> PartitionProduceResponse {
+    let rejected = match outcome {
+        Outcome::Appended(appended) => {
+            return PartitionProduceResponse {
+                index,
+                error_code: 0,
+                base_offset: appended.base_offset,
+                log_append_time_ms: appended.log_append_time_ms,
+                log_start_offset: appended.log_start_offset,
+                ..PartitionProduceResponse::default()
+            };
+        }
+        Outcome::Rejected(rejected) => rejected,
+        Outcome::Failed(error) => Rejected::whole(error_code::of_log(&error), Some(error.to_string())),
+    };
+    core.metrics.count_error(ApiKey::Produce, rejected.error);
+    let record_errors = rejected.record.map(|(batch_index, message)| BatchIndexAndErrorMessage {
+        batch_index,
+        batch_index_error_message: Some(message.into()),
+    });
+    PartitionProduceResponse {
+        index,
+        error_code: rejected.error.code(),
+        base_offset: -1,
+        log_append_time_ms: -1,
+        log_start_offset: -1,
+        record_errors: record_errors.into_iter().collect(),
+        error_message: rejected.message.map(ByteString::from),
+        current_leader: LeaderIdAndEpoch::default(),
+    }
+}

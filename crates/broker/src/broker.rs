@@ -1,0 +1,238 @@
+//! Starting, running and stopping a broker.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use millstream_log::{Clock, LogStore, StoreOptions, SystemClock};
+use prometheus_client::registry::Registry;
+use tokio::sync::mpsc;
+
+use crate::config::BrokerConfig;
+use crate::coordinator::classic::GroupLimits;
+use crate::coordinator::{CoordinatorConfig, GroupCoordinator};
+use crate::core::{self, Advertised, Core, Parts};
+use crate::error::Result;
+use crate::metrics::Exporter;
+use crate::server::{self, InProcessConnection};
+use crate::storage::DiskThreads;
+use crate::storage::offsets_topic::OffsetsTopic;
+use crate::storage::topics::OFFSETS_TOPIC;
+
+/// How often memory that nobody uses is given back.
+const TRIM_INTERVAL: Duration = Duration::from_secs(10);
+
+/// An address that a broker listens at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerAddress {
+    /// The listener's name.
+    pub name: String,
+    /// The address it is bound to, with the port that was picked if it was 0.
+    pub address: SocketAddr,
+    /// The host that clients are told.
+    pub advertised_host: String,
+    /// The port that clients are told.
+    pub advertised_port: u16,
+}
+
+/// A running broker. Dropping it without [`Broker::shutdown`] is like a crash: nothing acknowledged under
+/// [`millstream_log::FsyncPolicy::Group`] is lost, and the next start checks the tails of the logs.
+pub struct Broker {
+    core: Arc<Core>,
+    listeners: Vec<ListenerAddress>,
+    /// Ends when all tasks have.
+    tasks: mpsc::Receiver<()>,
+}
+
+impl std::fmt::Debug for Broker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Broker").field("listeners", &self.listeners).finish_non_exhaustive()
+    }
+}
+
+impl Broker {
+    /// Opens the data directory, binds the listeners and serves. Must be called within a tokio runtime with time and
+    /// I/O enabled, which then runs the broker.
+    ///
+    /// # Errors
+    /// [`crate::BrokerError`]; its message says what is wrong and the next step. Nothing is left running.
+    pub async fn start(config: BrokerConfig) -> Result<Self> {
+        Self::start_with_clock(config, Arc::new(SystemClock)).await
+    }
+
+    /// As [`Broker::start`], with the wall clock passed in.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub async fn start_with_clock(config: BrokerConfig, clock: Arc<dyn Clock>) -> Result<Self> {
+        config.check()?;
+        let bound = server::bind_all(&config.listeners).await?;
+        let disks = DiskThreads::start(config.disk_threads)?;
+        let options = StoreOptions {
+            fsync: config.fsync,
+            broker_configs: config.topic_defaults.clone(),
+            clock: Arc::clone(&clock),
+            ..StoreOptions::default()
+        };
+        let path = config.data_dir.clone();
+        let store = disks.run(move || LogStore::open(&path, options)).await??;
+        let offsets_topic = Arc::new(OffsetsTopic::default());
+        let groups = new_coordinator(&config, &store, &offsets_topic, &clock);
+        let advertised = bound.iter().map(|listener| Advertised {
+            host: listener.advertised_host.clone(),
+            port: listener.advertised_port,
+        });
+        let advertised = advertised.collect();
+        let (alive, tasks) = mpsc::channel(1);
+        let parts = Parts { config, store, disks, groups, offsets_topic, advertised, clock, alive };
+        let core = Core::new(parts);
+        core.load_groups();
+        start_background(&core);
+        let mut listeners = Vec::with_capacity(bound.len());
+        for (index, listener) in bound.into_iter().enumerate() {
+            listeners.push(ListenerAddress {
+                name: listener.name.clone(),
+                address: listener.address,
+                advertised_host: listener.advertised_host.clone(),
+                advertised_port: listener.advertised_port,
+            });
+            core.spawn(server::serve(listener, index, Arc::clone(&core)));
+        }
+        Ok(Self { core, listeners, tasks })
+    }
+
+    /// The addresses that the broker listens at, in the order of the configuration.
+    pub fn listeners(&self) -> &[ListenerAddress] {
+        &self.listeners
+    }
+
+    /// Id of the cluster, made up when the data directory was created.
+    pub fn cluster_id(&self) -> &str {
+        &self.core.cluster_id
+    }
+
+    /// Opens a connection without a socket: the same protocol, the same handlers.
+    pub fn connect_in_process(&self) -> InProcessConnection {
+        server::connect_in_process(&self.core)
+    }
+
+    /// Adds the broker's metrics to a registry: its own (`millstream_broker_…`) and those that dashboards for
+    /// kafka_exporter expect (`kafka_topic_partition_current_offset`, `kafka_consumergroup_lag`, …).
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.core.metrics.register(registry);
+        registry.register_collector(Box::new(Exporter::new(&self.core)));
+    }
+
+    /// Stops in order: takes no more connections and requests, answers what is under way (for up to
+    /// [`BrokerConfig::shutdown_timeout`]), syncs everything and marks the data directory as cleanly closed.
+    ///
+    /// # Errors
+    /// [`crate::BrokerError::Log`] when something could not be synced: the next start then recovers as after a crash.
+    pub async fn shutdown(mut self) -> Result<()> {
+        let core = Arc::clone(&self.core);
+        core.stopping.send_replace(true);
+        core.groups.stop();
+        core.close_tasks();
+        let drained = tokio::time::timeout(core.config.shutdown_timeout, self.tasks.recv()).await;
+        if drained.is_err() {
+            tracing::warn!("connections did not end in time and are cut");
+        }
+        core.abort_tasks();
+        // Every task ends at its next turn; what they had appended is in the disk threads' queues.
+        while self.tasks.recv().await.is_some() {}
+        let closing = Arc::clone(&core);
+        let closed = tokio::task::spawn_blocking(move || {
+            closing.disks.stop();
+            closing.store.close()
+        });
+        match closed.await {
+            Ok(outcome) => Ok(outcome?),
+            Err(_) => Err(crate::BrokerError::DiskThreadLost),
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // After a shutdown nobody hears this.
+        self.core.stopping.send_replace(true);
+        self.core.close_tasks();
+        self.core.abort_tasks();
+    }
+}
+
+fn new_coordinator(
+    config: &BrokerConfig,
+    store: &LogStore,
+    offsets_topic: &Arc<OffsetsTopic>,
+    clock: &Arc<dyn Clock>,
+) -> Arc<GroupCoordinator> {
+    let limits = GroupLimits {
+        initial_rebalance_delay: config.group_initial_rebalance_delay,
+        members_max: config.group_members_max,
+        session_timeout_min: config.group_session_timeout_min,
+        session_timeout_max: config.group_session_timeout_max,
+    };
+    let coordinator = CoordinatorConfig {
+        limits,
+        metadata_bytes_max: config.offset_metadata_bytes_max,
+        offsets_retention: config.offsets_retention,
+    };
+    // The number of partitions of an existing topic decides where groups are.
+    let existing = store.topic(OFFSETS_TOPIC).and_then(|topic| i32::try_from(topic.partitions.len()).ok());
+    let clock = Arc::clone(clock);
+    GroupCoordinator::new(
+        coordinator,
+        existing.unwrap_or(config.offsets_partitions),
+        Arc::clone(offsets_topic) as Arc<dyn crate::coordinator::OffsetsLog>,
+        Arc::new(move || core::now(&*clock)),
+    )
+}
+
+/// What the broker does by itself, until it stops.
+fn start_background(core: &Arc<Core>) {
+    let config = &core.config;
+    let groups = Arc::clone(&core.groups);
+    spawn_until_stop(core, groups.keep_time());
+    every(core, config.retention_check_interval, |core| {
+        let removed = core.store.apply_retention();
+        if removed > 0 {
+            tracing::info!(segments = removed, "retention removed segments");
+        }
+        if let Err(error) = core.store.remove_discarded() {
+            tracing::warn!(%error, "removed segments' files are left");
+        }
+    });
+    every(core, config.checkpoint_interval, |core| {
+        if let Err(error) = core.store.write_checkpoints() {
+            tracing::warn!(%error, "checkpoints were not written");
+        }
+    });
+    every(core, config.offsets_retention_check_interval, |core| core.groups.expire());
+    every(core, TRIM_INTERVAL, |core| core.buffers.trim());
+}
+
+fn spawn_until_stop(core: &Arc<Core>, task: impl Future<Output = ()> + Send + 'static) {
+    let mut stopping = core.stopping.subscribe();
+    core.spawn(async move {
+        tokio::select! {
+            () = task => {}
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+    });
+}
+
+/// Does something on a disk thread, again and again.
+fn every(core: &Arc<Core>, interval: Duration, work: impl Fn(&Core) + Clone + Send + 'static) {
+    let weak = Arc::downgrade(core);
+    spawn_until_stop(core, async move {
+        loop {
+            tokio::time::sleep(interval).await;
+            let Some(core) = weak.upgrade() else { return };
+            let (work, context) = (work.clone(), Arc::clone(&core));
+            if core.disks.run(move || work(&context)).await.is_err() {
+                tracing::error!("a periodic job failed");
+            }
+        }
+    });
+}

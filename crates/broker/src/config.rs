@@ -1,0 +1,148 @@
+//! How a broker is set up, under Kafka's names and defaults.
+//!
+//! Only what has an effect is here. Deviations from Kafka's defaults, each for a reason:
+//! - `group.initial.rebalance.delay.ms` is 0 (Kafka: 3 s): the first member of a group begins at once, at the price of a second
+//!   rebalance when others start with it;
+//! - `queued.max.request.bytes` is 256 MiB (Kafka: no limit): memory is bounded by default;
+//! - `fsync` exists (Kafka: never, a replica has the data).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use millstream_log::FsyncPolicy;
+
+use crate::error::{BrokerError, Result};
+
+/// A socket that clients connect to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerConfig {
+    /// Its name (`PLAINTEXT`, `INTERNAL`), unique among the listeners.
+    pub name: String,
+    /// `HOST:PORT` to listen at; port 0 picks a free one.
+    pub bind: String,
+    /// `HOST:PORT` that clients who come through this listener are told to connect to; `None` for the bound one. Port 0
+    /// stands for the bound port.
+    pub advertised: Option<String>,
+}
+
+impl ListenerConfig {
+    /// A listener without TLS at `bind`, advertised as it is bound.
+    pub fn plaintext(bind: impl Into<String>) -> Self {
+        Self { name: "PLAINTEXT".to_owned(), bind: bind.into(), advertised: None }
+    }
+}
+
+/// Configuration of a broker. [`BrokerConfig::new`] gives Kafka's defaults, with the deviations that the module names.
+#[derive(Debug, Clone)]
+pub struct BrokerConfig {
+    /// `log.dirs`: where everything is kept. One process at a time.
+    pub data_dir: PathBuf,
+    /// When appended records are synced: a trade between latency and what a power cut takes. `Group` loses nothing that was
+    /// acknowledged.
+    pub fsync: FsyncPolicy,
+    /// `listeners` and `advertised.listeners`. None is fine for an embedded broker.
+    pub listeners: Vec<ListenerConfig>,
+    /// `node.id`.
+    pub node_id: i32,
+    /// `num.partitions`: partitions of a topic that is created without saying how many.
+    pub num_partitions: i32,
+    /// `auto.create.topics.enable`: whether asking for the metadata of a missing topic creates it.
+    pub auto_create_topics: bool,
+    /// Broker-wide values of topic configurations under the broker's names (`log.retention.ms`, `message.max.bytes`, …).
+    /// Topics override them.
+    pub topic_defaults: BTreeMap<String, String>,
+    /// `socket.request.max.bytes`: largest request, checked before anything is reserved for it.
+    pub request_bytes_max: usize,
+    /// `queued.max.request.bytes`: request bytes in flight over all connections. Beyond it sockets are not read.
+    pub in_flight_bytes_max: usize,
+    /// Request bytes in flight on one connection. Beyond it its socket is not read.
+    pub connection_in_flight_bytes_max: usize,
+    /// `fetch.max.bytes`: most bytes of records in one answer (its first batch excepted).
+    pub fetch_bytes_max: usize,
+    /// Bytes of fetched records waiting for slow readers, over all connections. Beyond it answers shrink to a batch.
+    pub fetched_bytes_max: usize,
+    /// `connections.max.idle.ms`: a connection without requests for so long is closed.
+    pub connections_max_idle: Duration,
+    /// `max.incremental.fetch.session.cache.slots`: fetch sessions (KIP-227) kept at a time.
+    pub fetch_sessions_max: usize,
+    /// `group.initial.rebalance.delay.ms`: how long an empty group waits for more members before its first generation.
+    pub group_initial_rebalance_delay: Duration,
+    /// `group.min.session.timeout.ms`.
+    pub group_session_timeout_min: Duration,
+    /// `group.max.session.timeout.ms`.
+    pub group_session_timeout_max: Duration,
+    /// `group.max.size`: members of a group.
+    pub group_members_max: usize,
+    /// `offsets.topic.num.partitions`: partitions of `__consumer_offsets` when it is created.
+    pub offsets_partitions: i32,
+    /// `offsets.retention.minutes`: how long offsets stay after the group has lost its last member.
+    pub offsets_retention: Duration,
+    /// `offsets.retention.check.interval.ms`.
+    pub offsets_retention_check_interval: Duration,
+    /// `offset.metadata.max.bytes`: largest note a client may leave with an offset.
+    pub offset_metadata_bytes_max: usize,
+    /// `log.retention.check.interval.ms`: how often old segments are looked for.
+    pub retention_check_interval: Duration,
+    /// `log.flush.offset.checkpoint.interval.ms`: how often recovery points are written; what lies behind them is checked
+    /// after a crash.
+    pub checkpoint_interval: Duration,
+    /// `num.io.threads`: threads that write and read files. A partition is written by one of them.
+    pub disk_threads: usize,
+    /// How long a stopping broker waits for its connections.
+    pub shutdown_timeout: Duration,
+}
+
+impl BrokerConfig {
+    /// The defaults, with everything kept in `data_dir` and no listener.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        const MIB: usize = 1024 * 1024;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            data_dir: data_dir.into(),
+            fsync: FsyncPolicy::default(),
+            listeners: Vec::new(),
+            node_id: 1,
+            num_partitions: 1,
+            auto_create_topics: true,
+            topic_defaults: BTreeMap::new(),
+            request_bytes_max: 100 * MIB,
+            in_flight_bytes_max: 256 * MIB,
+            connection_in_flight_bytes_max: 64 * MIB,
+            fetch_bytes_max: 55 * MIB,
+            fetched_bytes_max: 256 * MIB,
+            connections_max_idle: Duration::from_secs(10 * 60),
+            fetch_sessions_max: 1000,
+            group_initial_rebalance_delay: Duration::ZERO,
+            group_session_timeout_min: Duration::from_secs(6),
+            group_session_timeout_max: Duration::from_secs(30 * 60),
+            group_members_max: usize::try_from(i32::MAX).unwrap_or(usize::MAX),
+            offsets_partitions: 50,
+            offsets_retention: Duration::from_secs(7 * 24 * 60 * 60),
+            offsets_retention_check_interval: Duration::from_secs(10 * 60),
+            offset_metadata_bytes_max: 4096,
+            retention_check_interval: Duration::from_secs(5 * 60),
+            checkpoint_interval: Duration::from_secs(60),
+            disk_threads: cores.clamp(1, 8),
+            shutdown_timeout: Duration::from_secs(5),
+        }
+    }
+
+    /// Checks what cannot be seen from the types.
+    pub(crate) fn check(&self) -> Result<()> {
+        let positive = |name, value: i64| {
+            if value > 0 {
+                return Ok(());
+            }
+            Err(BrokerError::InvalidConfig { name, value: value.to_string(), expected: "at least 1" })
+        };
+        positive("num.partitions", i64::from(self.num_partitions))?;
+        positive("offsets.topic.num.partitions", i64::from(self.offsets_partitions))?;
+        positive("num.io.threads", i64::try_from(self.disk_threads).unwrap_or(i64::MAX))?;
+        if self.node_id < 0 {
+            let value = self.node_id.to_string();
+            return Err(BrokerError::InvalidConfig { name: "node.id", value, expected: "at least 0" });
+        }
+        Ok(())
+    }
+}

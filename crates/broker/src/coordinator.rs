@@ -1,0 +1,123 @@
+//! The group coordinator: which groups there are, what they have committed, and how that is kept.
+//!
+//! ```text
+//!   API handlers ──► GroupCoordinator ── hash of the group id ──► Shard (one per partition of __consumer_offsets)
+//!                         │                                         ├── groups: kind (state machine) + offsets
+//!                      timers                                       └── writes ──► OffsetsLog ──► back into the shard
+//! ```
+//!
+//! A shard's lock is held while a request is applied and its records are handed to the log, so that records are in the
+//! order of the decisions. The log calls back when they are appended (and synced, where the policy says so), in the same order;
+//! only then are offsets visible and answers given. Nothing here waits for a disk while holding a lock.
+//!
+//! Lock order: a shard's groups, then the log's queue. Callbacks come without any lock held.
+//!
+//! Invariants:
+//! - every state that a client was told of is in `__consumer_offsets`: a restart rebuilds shards from it;
+//! - a group kind is a state machine of its own ([`GroupKind`]); offsets, storage and timers know none of them in detail.
+//!
+//! Not here yet: consumer groups (KIP-848), share and streams groups, transactional commits.
+
+pub(crate) mod classic;
+mod group;
+mod load;
+pub(crate) mod offsets;
+mod records;
+mod requests;
+mod shard;
+mod timers;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use millstream_wire::ErrorCode;
+use tokio::sync::Mutex as AsyncMutex;
+
+use classic::{GroupLimits, Now};
+use shard::Shard;
+use timers::Timers;
+
+pub(crate) use group::{Group, GroupKind};
+pub(crate) use records::EncodedRecord;
+pub(crate) use requests::{CommitOffset, CommitRequest, FetchedOffset, GroupDescription};
+
+/// Called when an append is over.
+pub(crate) type AppendDone = Box<dyn FnOnce(Result<(), ErrorCode>) + Send>;
+
+/// Is shown the key and value of one record after another.
+pub(crate) type RecordVisitor<'a> = dyn FnMut(&[u8], Option<&[u8]>) + 'a;
+
+/// Where the coordinator keeps its records: `__consumer_offsets`, or memory in tests.
+pub(crate) trait OffsetsLog: Send + Sync + 'static {
+    /// Appends records to a partition after all that were given before; `done` is called once they are as safe as
+    /// the fsync policy asks, in the order of the calls, and never from within this call while it holds a lock.
+    fn append(&self, partition: i32, records: Vec<EncodedRecord>, timestamp_ms: i64, done: AppendDone);
+
+    /// Reads a partition from its start. Waits for the disk.
+    fn replay(&self, partition: i32, record: &mut RecordVisitor<'_>) -> Result<(), ErrorCode>;
+}
+
+/// What the coordinator does by itself, and within which bounds.
+#[derive(Debug, Clone)]
+pub(crate) struct CoordinatorConfig {
+    pub(crate) limits: GroupLimits,
+    /// `offsets.metadata.max.bytes`.
+    pub(crate) metadata_bytes_max: usize,
+    /// `offsets.retention.minutes`.
+    pub(crate) offsets_retention: Duration,
+}
+
+/// All groups of the broker.
+pub(crate) struct GroupCoordinator {
+    config: CoordinatorConfig,
+    log: Arc<dyn OffsetsLog>,
+    shards: Vec<Shard>,
+    timers: Timers,
+    clock: Arc<dyn Fn() -> Now + Send + Sync>,
+    /// Held while the internal topic is created.
+    pub(crate) creating_topic: AsyncMutex<()>,
+}
+
+impl GroupCoordinator {
+    /// A coordinator whose shards are not loaded yet.
+    pub(crate) fn new(
+        config: CoordinatorConfig,
+        shard_count: i32,
+        log: Arc<dyn OffsetsLog>,
+        clock: Arc<dyn Fn() -> Now + Send + Sync>,
+    ) -> Arc<Self> {
+        let shards = (0..shard_count).map(Shard::new).collect();
+        let timers = Timers::default();
+        Arc::new(Self { config, log, shards, timers, clock, creating_topic: AsyncMutex::default() })
+    }
+
+    fn now(&self) -> Now {
+        (self.clock)()
+    }
+
+    /// The partition of `__consumer_offsets` that keeps a group.
+    pub(crate) fn partition_of(&self, group_id: &str) -> i32 {
+        let shards = i32::try_from(self.shards.len()).unwrap_or(i32::MAX);
+        (java_hash(group_id) & i32::MAX) % shards
+    }
+
+    fn shard_of(&self, group_id: &str) -> &Shard {
+        let partition = self.partition_of(group_id);
+        &self.shards[usize::try_from(partition).unwrap_or(0)]
+    }
+
+    /// The shard of a group once it is loaded.
+    async fn loaded_shard(&self, group_id: &str) -> Result<&Shard, ErrorCode> {
+        let shard = self.shard_of(group_id);
+        shard.loaded().await?;
+        Ok(shard)
+    }
+}
+
+/// Java's `String.hashCode`, by which Apache Kafka places groups and transactional ids.
+pub(crate) fn java_hash(text: &str) -> i32 {
+    text.encode_utf16().fold(0, |hash: i32, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
+}

@@ -1,0 +1,166 @@
+//! Rebuilding shards from `__consumer_offsets`, and clearing out what has grown old.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use millstream_wire::ErrorCode;
+
+use super::classic::ClassicGroup;
+use super::records::OffsetsRecord;
+use super::shard::{LoadState, Shard};
+use super::{AppendDone, Group, GroupCoordinator, GroupKind};
+
+impl GroupCoordinator {
+    /// Marks every shard as loaded: there is nothing to load.
+    pub(crate) fn start_empty(&self) {
+        for shard in &self.shards {
+            shard.set_load_state(LoadState::Loaded);
+        }
+    }
+
+    /// Rebuilds one shard. Waits for the disk.
+    pub(crate) fn load_shard(self: &Arc<Self>, partition: i32) {
+        let Some(shard) = usize::try_from(partition).ok().and_then(|index| self.shards.get(index)) else {
+            return;
+        };
+        let mut replay = Replay::default();
+        let outcome = self.log.replay(partition, &mut |key, value| replay.apply(key, value));
+        if let Err(error) = outcome {
+            tracing::error!(partition, %error, "__consumer_offsets cannot be loaded");
+            shard.set_load_state(LoadState::Failed(error));
+            return;
+        }
+        if replay.unreadable > 0 {
+            tracing::warn!(partition, records = replay.unreadable, "passed over records that cannot be read");
+        }
+        let now = self.now();
+        let mut groups = shard.groups.lock();
+        for (group_id, restored) in replay.groups {
+            let mut group = match restored.stored {
+                Some(stored) => ClassicGroup::restore(stored, self.config.limits, now),
+                None => ClassicGroup::new(self.config.limits, now),
+            };
+            if let Some(deadline) = group.deadline() {
+                self.timers.wake_by(deadline);
+            }
+            // A name without members, generation or offsets is nothing.
+            if restored.offsets.is_empty() && group.is_idle() && group.protocol_type().is_none() {
+                group.kill(now);
+                continue;
+            }
+            groups.insert(group_id, Group { kind: GroupKind::Classic(group), offsets: restored.offsets });
+        }
+        drop(groups);
+        shard.set_load_state(LoadState::Loaded);
+    }
+
+    /// Takes back offsets that nobody needs any more (`offsets.retention.minutes`), and groups that are over.
+    pub(crate) fn expire(self: &Arc<Self>) {
+        let now = self.now();
+        let retention_ms = i64::try_from(self.config.offsets_retention.as_millis()).unwrap_or(i64::MAX);
+        for shard in self.shards.iter().filter(|shard| shard.is_loaded()) {
+            let mut groups = shard.groups.lock();
+            let mut over = Vec::new();
+            for (group_id, group) in groups.iter_mut() {
+                let expired = group.expired_offsets(now.wall_ms, retention_ms);
+                if !expired.is_empty() {
+                    self.take_back_offsets(shard, group_id, expired, Box::new(|_| {}));
+                } else if group.is_over() {
+                    group.classic().kill(now);
+                    over.push(group_id.clone());
+                }
+            }
+            for group_id in over {
+                groups.remove(&group_id);
+                self.append(
+                    shard,
+                    &[OffsetsRecord::Group { group: group_id, stored: None }],
+                    Box::new(|_| {}),
+                );
+            }
+        }
+    }
+
+    /// Takes back what groups have committed for a topic that is deleted.
+    pub(crate) fn forget_topic(self: &Arc<Self>, topic: &str) {
+        for shard in self.shards.iter().filter(|shard| shard.is_loaded()) {
+            let groups = shard.groups.lock();
+            for (group_id, group) in groups.iter() {
+                let places = group.offsets.places().into_iter().filter(|(name, _)| name == topic);
+                let places: Vec<_> = places.collect();
+                if !places.is_empty() {
+                    self.take_back_offsets(shard, group_id, places, Box::new(|_| {}));
+                }
+            }
+        }
+    }
+
+    /// Writes that offsets are gone; they go from memory when that is written, in the order of the log. Called with
+    /// the shard's lock held.
+    pub(super) fn take_back_offsets(
+        self: &Arc<Self>,
+        shard: &Shard,
+        group_id: &str,
+        places: Vec<(String, i32)>,
+        done: AppendDone,
+    ) {
+        let tombstones: Vec<_> = places
+            .iter()
+            .map(|(topic, partition)| OffsetsRecord::Offset {
+                group: group_id.to_owned(),
+                topic: topic.clone(),
+                partition: *partition,
+                committed: None,
+            })
+            .collect();
+        let coordinator = Arc::clone(self);
+        let group_id = group_id.to_owned();
+        let written = move |outcome: Result<(), ErrorCode>| {
+            match outcome {
+                Ok(()) => {
+                    let mut groups = coordinator.shard_of(&group_id).groups.lock();
+                    if let Some(group) = groups.get_mut(&group_id) {
+                        for (topic, partition) in &places {
+                            group.offsets.remove(topic, *partition);
+                        }
+                    }
+                }
+                Err(error) => tracing::warn!(group_id, %error, "offsets were not taken back"),
+            }
+            done(outcome);
+        };
+        self.append(shard, &tombstones, Box::new(written));
+    }
+}
+
+/// Groups as far as the records read so far tell.
+#[derive(Default)]
+struct Replay {
+    groups: HashMap<String, Restored>,
+    unreadable: usize,
+}
+
+#[derive(Default)]
+struct Restored {
+    stored: Option<super::classic::StoredGroup>,
+    offsets: super::offsets::GroupOffsets,
+}
+
+impl Replay {
+    fn apply(&mut self, key: &[u8], value: Option<&[u8]>) {
+        match OffsetsRecord::decode(key, value) {
+            Ok(OffsetsRecord::Offset { group, topic, partition, committed }) => {
+                let offsets = &mut self.groups.entry(group).or_default().offsets;
+                match committed {
+                    Some(committed) => offsets.set(&topic, partition, committed),
+                    None => offsets.remove(&topic, partition),
+                }
+            }
+            Ok(OffsetsRecord::Group { group, stored }) => {
+                self.groups.entry(group).or_default().stored = stored
+            }
+            Ok(OffsetsRecord::Other) => {}
+            Err(_) => self.unreadable += 1,
+        }
+    }
+}

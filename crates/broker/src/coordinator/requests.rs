@@ -1,0 +1,384 @@
+//! What clients and administrators ask of groups.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use millstream_wire::ErrorCode;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::classic::{ClassicGroup, JoinAnswer, JoinRequest, LeaveTarget, State, SyncAnswer, SyncRequest};
+use super::offsets::CommittedOffset;
+use super::records::OffsetsRecord;
+use super::{Group, GroupCoordinator, GroupKind};
+
+/// An offset to commit.
+#[derive(Debug, Clone)]
+pub(crate) struct CommitOffset {
+    pub(crate) topic: String,
+    pub(crate) topic_id: Uuid,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) leader_epoch: i32,
+    pub(crate) metadata: String,
+}
+
+/// An OffsetCommit request, its topics resolved.
+#[derive(Debug, Clone)]
+pub(crate) struct CommitRequest {
+    pub(crate) member_id: String,
+    pub(crate) group_instance_id: Option<String>,
+    /// −1 for commits outside the group's management.
+    pub(crate) generation_id: i32,
+    /// Versions 2 to 4: how long the offsets live, in milliseconds.
+    pub(crate) retention_ms: Option<i64>,
+    pub(crate) offsets: Vec<CommitOffset>,
+}
+
+/// A committed offset as OffsetFetch answers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FetchedOffset {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    /// None where the group has committed nothing.
+    pub(crate) committed: Option<CommittedOffset>,
+}
+
+/// A group as DescribeGroups answers it.
+#[derive(Debug, Clone)]
+pub(crate) struct GroupDescription {
+    pub(crate) state: &'static str,
+    pub(crate) protocol_type: String,
+    pub(crate) protocol_name: String,
+    pub(crate) members: Vec<MemberDescription>,
+}
+
+/// A member as DescribeGroups answers it.
+#[derive(Debug, Clone)]
+pub(crate) struct MemberDescription {
+    pub(crate) member_id: String,
+    pub(crate) group_instance_id: Option<String>,
+    pub(crate) client_id: String,
+    pub(crate) client_host: String,
+    pub(crate) metadata: Bytes,
+    pub(crate) assignment: Bytes,
+}
+
+/// A group as ListGroups answers it.
+#[derive(Debug, Clone)]
+pub(crate) struct GroupListing {
+    pub(crate) group_id: String,
+    pub(crate) protocol_type: String,
+    pub(crate) state: &'static str,
+    pub(crate) type_name: &'static str,
+}
+
+impl GroupCoordinator {
+    /// Lets a member join; the answer comes when the join phase is over.
+    pub(crate) async fn join(self: &Arc<Self>, group_id: &str, request: JoinRequest) -> JoinAnswer {
+        let member_id = request.member_id.clone();
+        let shard = match self.loaded_shard(group_id).await {
+            Ok(shard) => shard,
+            Err(error) => return JoinAnswer::failed(error, member_id),
+        };
+        let (reply, answer) = oneshot::channel();
+        let now = self.now();
+        let is_new = member_id.is_empty();
+        let joined = self.with_group(shard, group_id, is_new, |group| ((), group.join(request, reply, now)));
+        if joined.is_none() {
+            return JoinAnswer::failed(ErrorCode::UnknownMemberId, member_id);
+        }
+        // The reply is dropped when the same member asks again.
+        answer.await.unwrap_or_else(|_| JoinAnswer::failed(ErrorCode::RebalanceInProgress, member_id))
+    }
+
+    /// Gives a member its assignment once the leader has brought it.
+    pub(crate) async fn sync(self: &Arc<Self>, group_id: &str, request: SyncRequest) -> SyncAnswer {
+        let shard = match self.loaded_shard(group_id).await {
+            Ok(shard) => shard,
+            Err(error) => return SyncAnswer::failed(error),
+        };
+        let (reply, answer) = oneshot::channel();
+        let now = self.now();
+        let synced = self.with_group(shard, group_id, false, |group| ((), group.sync(request, reply, now)));
+        if synced.is_none() {
+            return SyncAnswer::failed(ErrorCode::UnknownMemberId);
+        }
+        answer.await.unwrap_or_else(|_| SyncAnswer::failed(ErrorCode::RebalanceInProgress))
+    }
+
+    /// A member is alive.
+    pub(crate) async fn heartbeat(
+        self: &Arc<Self>,
+        group_id: &str,
+        member_id: &str,
+        group_instance_id: Option<&str>,
+        generation_id: i32,
+    ) -> ErrorCode {
+        let shard = match self.loaded_shard(group_id).await {
+            Ok(shard) => shard,
+            Err(error) => return error,
+        };
+        let now = self.now();
+        self.with_group(shard, group_id, false, |group| {
+            (group.heartbeat(member_id, group_instance_id, generation_id, now), None)
+        })
+        .unwrap_or(ErrorCode::UnknownMemberId)
+    }
+
+    /// Members leave; one code for each.
+    pub(crate) async fn leave(
+        self: &Arc<Self>,
+        group_id: &str,
+        targets: &[LeaveTarget],
+    ) -> Result<Vec<ErrorCode>, ErrorCode> {
+        let shard = self.loaded_shard(group_id).await?;
+        let now = self.now();
+        let left = self.with_group(shard, group_id, false, |group| group.leave(targets, now));
+        Ok(left.unwrap_or_else(|| vec![ErrorCode::UnknownMemberId; targets.len()]))
+    }
+
+    /// Commits offsets; one code for each, in order.
+    pub(crate) async fn commit(
+        self: &Arc<Self>,
+        group_id: &str,
+        request: CommitRequest,
+    ) -> Result<Vec<ErrorCode>, ErrorCode> {
+        let shard = self.loaded_shard(group_id).await?;
+        let now = self.now();
+        let mut codes = Vec::with_capacity(request.offsets.len());
+        let mut accepted = Vec::with_capacity(request.offsets.len());
+        for offset in request.offsets {
+            if offset.metadata.len() > self.config.metadata_bytes_max {
+                codes.push(ErrorCode::OffsetMetadataTooLarge);
+                continue;
+            }
+            codes.push(ErrorCode::None);
+            let committed = CommittedOffset {
+                offset: offset.offset,
+                leader_epoch: offset.leader_epoch,
+                metadata: offset.metadata,
+                commit_timestamp_ms: now.wall_ms,
+                expire_timestamp_ms: request.retention_ms.map(|life_ms| now.wall_ms.saturating_add(life_ms)),
+                topic_id: offset.topic_id,
+            };
+            accepted.push((offset.topic, offset.partition, committed));
+        }
+        let (written, outcome) = oneshot::channel();
+        {
+            let mut groups = shard.groups.lock();
+            let generation_id = request.generation_id;
+            if generation_id < 0 && !groups.contains_key(group_id) {
+                let group = ClassicGroup::new(self.config.limits, now);
+                groups.insert(group_id.to_owned(), Group::new(GroupKind::Classic(group)));
+            }
+            let group = groups.get_mut(group_id).ok_or(ErrorCode::IllegalGeneration)?.classic();
+            let instance = request.group_instance_id.as_deref();
+            group.check_offset_commit(&request.member_id, instance, generation_id)?;
+            group.committed(&request.member_id, now);
+            if accepted.is_empty() {
+                return Ok(codes);
+            }
+            let records: Vec<_> = accepted
+                .iter()
+                .map(|(topic, partition, committed)| OffsetsRecord::Offset {
+                    group: group_id.to_owned(),
+                    topic: topic.clone(),
+                    partition: *partition,
+                    committed: Some(committed.clone()),
+                })
+                .collect();
+            let coordinator = Arc::clone(self);
+            let group_id = group_id.to_owned();
+            let done = move |outcome: Result<(), ErrorCode>| {
+                if outcome.is_ok() {
+                    coordinator.apply_commit(&group_id, accepted);
+                }
+                _ = written.send(outcome);
+            };
+            self.append(shard, &records, Box::new(done));
+        }
+        match outcome.await {
+            Ok(Ok(())) => Ok(codes),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(ErrorCode::CoordinatorNotAvailable),
+        }
+    }
+
+    /// The commit is in the log. Where the group was deleted meanwhile, the offsets make it a group again: they lie
+    /// behind its end in the log as well.
+    fn apply_commit(&self, group_id: &str, accepted: Vec<(String, i32, CommittedOffset)>) {
+        let mut groups = self.shard_of(group_id).groups.lock();
+        let group = groups.entry(group_id.to_owned()).or_insert_with(|| {
+            let classic = ClassicGroup::new(self.config.limits, self.now());
+            Group::new(GroupKind::Classic(classic))
+        });
+        for (topic, partition, committed) in accepted {
+            group.offsets.set(&topic, partition, committed);
+        }
+    }
+
+    /// Offsets of a group: of the named places, or all there are.
+    pub(crate) async fn fetch_offsets(
+        &self,
+        group_id: &str,
+        places: Option<Vec<(String, Vec<i32>)>>,
+    ) -> Result<Vec<FetchedOffset>, ErrorCode> {
+        let shard = self.loaded_shard(group_id).await?;
+        let groups = shard.groups.lock();
+        let offsets = groups.get(group_id).map(|group| &group.offsets);
+        let mut fetched = Vec::new();
+        match places {
+            Some(places) => {
+                for (topic, partitions) in places {
+                    for partition in partitions {
+                        let committed = offsets.and_then(|offsets| offsets.get(&topic, partition)).cloned();
+                        fetched.push(FetchedOffset { topic: topic.clone(), partition, committed });
+                    }
+                }
+            }
+            None => {
+                for (topic, partitions) in offsets.into_iter().flat_map(|offsets| offsets.topics()) {
+                    fetched.extend(partitions.iter().map(|(&partition, committed)| FetchedOffset {
+                        topic: topic.to_owned(),
+                        partition,
+                        committed: Some(committed.clone()),
+                    }));
+                }
+            }
+        }
+        Ok(fetched)
+    }
+
+    /// Deletes a group that has no members.
+    pub(crate) async fn delete_group(self: &Arc<Self>, group_id: &str) -> Result<(), ErrorCode> {
+        let shard = self.loaded_shard(group_id).await?;
+        let (written, outcome) = oneshot::channel();
+        {
+            let mut groups = shard.groups.lock();
+            let group = groups.get_mut(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
+            match group.classic().state() {
+                State::Empty => {}
+                State::Dead => return Err(ErrorCode::GroupIdNotFound),
+                State::PreparingRebalance | State::CompletingRebalance | State::Stable => {
+                    return Err(ErrorCode::NonEmptyGroup);
+                }
+            }
+            group.classic().kill(self.now());
+            let mut records: Vec<_> = group
+                .offsets
+                .places()
+                .into_iter()
+                .map(|(topic, partition)| OffsetsRecord::Offset {
+                    group: group_id.to_owned(),
+                    topic,
+                    partition,
+                    committed: None,
+                })
+                .collect();
+            records.push(OffsetsRecord::Group { group: group_id.to_owned(), stored: None });
+            groups.remove(group_id);
+            self.append(shard, &records, Box::new(move |outcome| _ = written.send(outcome)));
+        }
+        outcome.await.unwrap_or(Err(ErrorCode::CoordinatorNotAvailable))
+    }
+
+    /// Takes back offsets of topics that no member consumes; one code for each place, in order.
+    pub(crate) async fn delete_offsets(
+        self: &Arc<Self>,
+        group_id: &str,
+        places: Vec<(String, i32)>,
+    ) -> Result<Vec<ErrorCode>, ErrorCode> {
+        let shard = self.loaded_shard(group_id).await?;
+        let (written, outcome) = oneshot::channel();
+        let codes = {
+            let mut groups = shard.groups.lock();
+            let group = groups.get_mut(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
+            let is_empty = match group.classic().state() {
+                State::Dead => return Err(ErrorCode::GroupIdNotFound),
+                State::Empty => true,
+                _ if group.classic().protocol_type() == Some("consumer") => false,
+                _ => return Err(ErrorCode::NonEmptyGroup),
+            };
+            let mut codes = Vec::with_capacity(places.len());
+            let mut taken_back = Vec::new();
+            for (topic, partition) in places {
+                if !is_empty && group.consumes(&topic) {
+                    codes.push(ErrorCode::GroupSubscribedToTopic);
+                    continue;
+                }
+                codes.push(ErrorCode::None);
+                if group.offsets.get(&topic, partition).is_some() {
+                    taken_back.push((topic, partition));
+                }
+            }
+            if taken_back.is_empty() {
+                return Ok(codes);
+            }
+            let done = move |outcome| _ = written.send(outcome);
+            self.take_back_offsets(shard, group_id, taken_back, Box::new(done));
+            codes
+        };
+        outcome.await.unwrap_or(Err(ErrorCode::CoordinatorNotAvailable)).map(|()| codes)
+    }
+
+    /// A group with its members; none if there is no such group.
+    pub(crate) async fn describe(&self, group_id: &str) -> Result<Option<GroupDescription>, ErrorCode> {
+        let shard = self.loaded_shard(group_id).await?;
+        let groups = shard.groups.lock();
+        let Some(Group { kind: GroupKind::Classic(group), .. }) = groups.get(group_id) else {
+            return Ok(None);
+        };
+        // Between two generations there is no protocol, and what members say about it means nothing.
+        let settled = group.state() == State::Stable;
+        let protocol = group.protocol_name().filter(|_| settled).unwrap_or_default();
+        let members = group.members().map(|member| MemberDescription {
+            member_id: member.member_id.clone(),
+            group_instance_id: member.group_instance_id.clone(),
+            client_id: member.client_id.clone(),
+            client_host: member.client_host.clone(),
+            metadata: if settled { member.metadata(protocol) } else { Bytes::new() },
+            assignment: if settled { member.assignment.clone() } else { Bytes::new() },
+        });
+        Ok(Some(GroupDescription {
+            state: group.state().name(),
+            protocol_type: group.protocol_type().unwrap_or_default().to_owned(),
+            protocol_name: protocol.to_owned(),
+            members: members.collect(),
+        }))
+    }
+
+    /// All groups. Fails while some are not loaded.
+    pub(crate) async fn list(&self) -> Result<Vec<GroupListing>, ErrorCode> {
+        let mut listings = Vec::new();
+        for shard in &self.shards {
+            shard.loaded().await?;
+            let groups = shard.groups.lock();
+            listings.extend(groups.iter().map(|(group_id, group)| {
+                let GroupKind::Classic(classic) = &group.kind;
+                GroupListing {
+                    group_id: group_id.clone(),
+                    protocol_type: classic.protocol_type().unwrap_or_default().to_owned(),
+                    state: group.kind.state_name(),
+                    type_name: group.kind.type_name(),
+                }
+            }));
+        }
+        Ok(listings)
+    }
+
+    /// Looks at every group that is in memory; for metrics.
+    pub(crate) fn visit(&self, mut look: impl FnMut(&str, &mut Group)) {
+        for shard in &self.shards {
+            for (group_id, group) in shard.groups.lock().iter_mut() {
+                look(group_id, group);
+            }
+        }
+    }
+
+    /// Sends everybody who waits away: the broker stops.
+    pub(crate) fn stop(&self) {
+        let now = self.now();
+        self.visit(|_, group| group.classic().kill(now));
+    }
+}

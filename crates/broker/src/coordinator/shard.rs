@@ -1,0 +1,111 @@
+//! The groups of one partition of `__consumer_offsets`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use millstream_wire::ErrorCode;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::classic::{AfterWrite, ClassicGroup, Write};
+use super::records::OffsetsRecord;
+use super::{AppendDone, Group, GroupCoordinator, GroupKind};
+
+/// Whether a shard's groups are in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LoadState {
+    Loading,
+    Loaded,
+    Failed(ErrorCode),
+}
+
+/// The groups of one partition.
+pub(super) struct Shard {
+    pub(super) partition: i32,
+    pub(super) groups: Mutex<HashMap<String, Group>>,
+    load: watch::Sender<LoadState>,
+}
+
+impl Shard {
+    pub(super) fn new(partition: i32) -> Self {
+        let (load, _) = watch::channel(LoadState::Loading);
+        Self { partition, groups: Mutex::default(), load }
+    }
+
+    pub(super) fn set_load_state(&self, state: LoadState) {
+        self.load.send_replace(state);
+    }
+
+    pub(super) fn is_loaded(&self) -> bool {
+        *self.load.borrow() == LoadState::Loaded
+    }
+
+    /// Waits until the groups are in memory.
+    pub(super) async fn loaded(&self) -> Result<(), ErrorCode> {
+        let mut states = self.load.subscribe();
+        let state = states.wait_for(|state| *state != LoadState::Loading).await;
+        match state.map(|state| *state) {
+            Ok(LoadState::Loaded) => Ok(()),
+            Ok(LoadState::Failed(error)) => Err(error),
+            Ok(LoadState::Loading) | Err(_) => Err(ErrorCode::CoordinatorLoadInProgress),
+        }
+    }
+}
+
+impl GroupCoordinator {
+    /// Works on a group under its shard's lock, and carries out what it wants written.
+    pub(super) fn with_group<T>(
+        self: &Arc<Self>,
+        shard: &Shard,
+        group_id: &str,
+        create: bool,
+        work: impl FnOnce(&mut ClassicGroup) -> (T, Option<Write>),
+    ) -> Option<T> {
+        let mut groups = shard.groups.lock();
+        if create && !groups.contains_key(group_id) {
+            let group = ClassicGroup::new(self.config.limits, self.now());
+            groups.insert(group_id.to_owned(), Group::new(GroupKind::Classic(group)));
+        }
+        let group = groups.get_mut(group_id)?;
+        let (result, write) = work(group.classic());
+        if let Some(deadline) = group.classic().deadline() {
+            self.timers.wake_by(deadline);
+        }
+        if let Some(write) = write {
+            self.write_group(shard, group_id, write);
+        }
+        Some(result)
+    }
+
+    /// Appends a group's state; what follows happens when it is appended. Called with the shard's lock held.
+    fn write_group(self: &Arc<Self>, shard: &Shard, group_id: &str, write: Write) {
+        let record = OffsetsRecord::Group { group: group_id.to_owned(), stored: Some(write.group) };
+        let coordinator = Arc::clone(self);
+        let group_id = group_id.to_owned();
+        let then = write.then;
+        let done = move |outcome| coordinator.group_written(&group_id, then, outcome);
+        self.append(shard, &[record], Box::new(done));
+    }
+
+    fn group_written(self: &Arc<Self>, group_id: &str, then: AfterWrite, outcome: Result<(), ErrorCode>) {
+        if let Err(error) = outcome {
+            tracing::warn!(group_id, %error, "group state was not written");
+        }
+        let now = self.now();
+        let shard = self.shard_of(group_id);
+        self.with_group(shard, group_id, false, |group| ((), group.written(then, outcome, now)));
+    }
+
+    /// Hands records to the log. Called with the shard's lock held, which keeps them in order.
+    pub(super) fn append(&self, shard: &Shard, records: &[OffsetsRecord], done: AppendDone) {
+        let encoded: Result<Vec<_>, _> = records.iter().map(OffsetsRecord::encode).collect();
+        match encoded {
+            Ok(encoded) => self.log.append(shard.partition, encoded, self.now().wall_ms, done),
+            Err(error) => {
+                tracing::error!(%error, partition = shard.partition, "coordinator record cannot be encoded");
+                // Not from here, where the shard is locked.
+                self.timers.run_soon(Box::new(move || done(Err(ErrorCode::UnknownServerError))));
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! What all parts of a running broker share.
+//!
+//! Topics are changed here and nowhere else: one change at a time, on a disk thread, and then a new [`TopicTable`] for
+//! everybody.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use millstream_log::config::ConfigMap;
+use millstream_log::{Clock, LogStore, NewTopic};
+use millstream_wire::ErrorCode;
+use parking_lot::{Mutex, RwLock};
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
+use uuid::Uuid;
+
+use crate::api::{FetchSessions, Refusal};
+use crate::config::BrokerConfig;
+use crate::coordinator::GroupCoordinator;
+use crate::coordinator::classic::Now;
+use crate::error_code;
+use crate::metrics::Metrics;
+use crate::server::ByteBudget;
+use crate::storage::offsets_topic::OffsetsTopic;
+use crate::storage::topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
+use crate::storage::{DiskThreads, Partition, RecordBuffers, Topic, TopicTable};
+
+/// Where clients of a listener are told to connect to.
+#[derive(Debug, Clone)]
+pub(crate) struct Advertised {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+/// A running broker.
+pub(crate) struct Core {
+    pub(crate) config: BrokerConfig,
+    pub(crate) cluster_id: String,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Arc<LogStore>,
+    pub(crate) disks: DiskThreads,
+    pub(crate) groups: Arc<GroupCoordinator>,
+    pub(crate) fetch_sessions: FetchSessions,
+    pub(crate) metrics: Metrics,
+    pub(crate) buffers: RecordBuffers,
+    pub(crate) request_budget: Arc<ByteBudget>,
+    /// True once the broker stops.
+    pub(crate) stopping: watch::Sender<bool>,
+    /// True once it waits for nobody any more.
+    aborting: watch::Sender<bool>,
+    advertised: Vec<Advertised>,
+    offsets_topic: Arc<OffsetsTopic>,
+    topics: RwLock<Arc<TopicTable>>,
+    /// Held while topics change.
+    administration: AsyncMutex<()>,
+    runtime: Handle,
+    /// Held by every task; gone when all have ended.
+    alive: Mutex<Option<mpsc::Sender<()>>>,
+}
+
+/// What [`Core`] is made of.
+pub(crate) struct Parts {
+    pub(crate) config: BrokerConfig,
+    pub(crate) store: Arc<LogStore>,
+    pub(crate) disks: DiskThreads,
+    pub(crate) groups: Arc<GroupCoordinator>,
+    pub(crate) offsets_topic: Arc<OffsetsTopic>,
+    pub(crate) advertised: Vec<Advertised>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) alive: mpsc::Sender<()>,
+}
+
+impl Core {
+    /// Puts the parts together. Called within a runtime, which then runs the broker's tasks.
+    pub(crate) fn new(parts: Parts) -> Arc<Self> {
+        let Parts { config, store, disks, groups, offsets_topic, advertised, clock, alive } = parts;
+        let mut table = TopicTable::default();
+        for topic in store.topics() {
+            table.insert(adopt(&topic, None));
+        }
+        let core = Arc::new(Self {
+            cluster_id: store.cluster_id(),
+            fetch_sessions: FetchSessions::new(config.fetch_sessions_max),
+            metrics: Metrics::new(),
+            buffers: RecordBuffers::new(config.fetched_bytes_max),
+            request_budget: ByteBudget::new(config.in_flight_bytes_max),
+            stopping: watch::Sender::new(false),
+            aborting: watch::Sender::new(false),
+            topics: RwLock::new(Arc::new(table)),
+            administration: AsyncMutex::default(),
+            runtime: Handle::current(),
+            alive: Mutex::new(Some(alive)),
+            config,
+            clock,
+            store,
+            disks,
+            groups,
+            offsets_topic,
+            advertised,
+        });
+        core.offsets_topic.attach(&core);
+        core
+    }
+
+    /// Runs a task of the broker. Once the broker stops no new ones begin.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let Some(alive) = self.alive.lock().clone() else { return };
+        let mut aborting = self.aborting.subscribe();
+        self.runtime.spawn(async move {
+            tokio::select! {
+                () = task => {}
+                _ = aborting.wait_for(|aborting| *aborting) => {}
+            }
+            drop(alive);
+        });
+    }
+
+    /// Lets no new task begin.
+    pub(crate) fn close_tasks(&self) {
+        *self.alive.lock() = None;
+    }
+
+    /// Ends all tasks wherever they are.
+    pub(crate) fn abort_tasks(&self) {
+        self.aborting.send_replace(true);
+    }
+
+    /// The address that clients of a listener are told. Without listeners, as in an embedded broker, it says so.
+    pub(crate) fn advertised(&self, listener: usize) -> (&str, u16) {
+        self.advertised
+            .get(listener)
+            .map_or(("in-process", 0), |advertised| (&advertised.host, advertised.port))
+    }
+
+    /// The topics as of now.
+    pub(crate) fn topics(&self) -> Arc<TopicTable> {
+        Arc::clone(&self.topics.read())
+    }
+
+    /// Makes sure that there is a coordinator for groups: creates `__consumer_offsets` where it is missing.
+    pub(crate) async fn group_coordinator_ready(self: &Arc<Self>, _group_id: &str) -> Result<(), ErrorCode> {
+        if self.offsets_topic.exists() {
+            return Ok(());
+        }
+        let _creating = self.groups.creating_topic.lock().await;
+        if self.offsets_topic.exists() {
+            return Ok(());
+        }
+        let topic = match self.topics().by_name(OFFSETS_TOPIC) {
+            Some(topic) => Arc::clone(topic),
+            None => {
+                let new = self.internal_topic(OFFSETS_TOPIC);
+                self.create_topic(new).await.map_err(|refusal| {
+                    tracing::error!(error = %refusal.error, message = ?refusal.message, "cannot create __consumer_offsets");
+                    ErrorCode::CoordinatorNotAvailable
+                })?
+            }
+        };
+        self.offsets_topic.set(topic);
+        self.groups.start_empty();
+        Ok(())
+    }
+
+    /// As [`Core::group_coordinator_ready`], for requests of members, whose group must have a name.
+    pub(crate) async fn membership_ready(self: &Arc<Self>, group_id: &str) -> Result<(), ErrorCode> {
+        if group_id.is_empty() {
+            return Err(ErrorCode::InvalidGroupId);
+        }
+        self.group_coordinator_ready(group_id).await
+    }
+
+    /// Begins to load what groups there are.
+    pub(crate) fn load_groups(self: &Arc<Self>) {
+        let Some(topic) = self.topics().by_name(OFFSETS_TOPIC).cloned() else { return };
+        self.offsets_topic.set(Arc::clone(&topic));
+        for partition in &topic.partitions {
+            let groups = Arc::clone(&self.groups);
+            let index = partition.log.index();
+            self.disks.read(Box::new(move || groups.load_shard(index)));
+        }
+    }
+
+    /// A topic of the broker's own, as Apache Kafka creates it.
+    fn internal_topic(&self, name: &str) -> NewTopic {
+        let configs =
+            [("cleanup.policy", "compact"), ("compression.type", "producer"), ("segment.bytes", "104857600")];
+        let configs = configs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
+        NewTopic {
+            name: name.to_owned(),
+            partitions: self.config.offsets_partitions,
+            configs: configs.collect(),
+        }
+    }
+
+    /// What auto-creation makes of a name.
+    pub(crate) fn auto_topic(&self, name: &str) -> NewTopic {
+        if name == OFFSETS_TOPIC || name == TRANSACTIONS_TOPIC {
+            return self.internal_topic(name);
+        }
+        NewTopic { name: name.to_owned(), partitions: self.config.num_partitions, configs: ConfigMap::new() }
+    }
+
+    /// Does something with the log on a disk thread.
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&LogStore) -> millstream_log::Result<T> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let store = Arc::clone(&self.store);
+        match self.disks.run(move || work(&store)).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(Refusal::new(error_code::of_log(&error), error.to_string())),
+            Err(error) => Err(Refusal::new(ErrorCode::UnknownServerError, error.to_string())),
+        }
+    }
+
+    /// Creates a topic; it is durable when this returns.
+    pub(crate) async fn create_topic(&self, new: NewTopic) -> Result<Arc<Topic>, Refusal> {
+        let _administration = self.administration.lock().await;
+        let created = self.on_disk(move |store| store.create_topic(new)).await?;
+        tracing::info!(topic = %created.name, partitions = created.partitions.len(), "topic is created");
+        Ok(self.put(adopt(&created, None)))
+    }
+
+    /// Gives a topic more partitions.
+    pub(crate) async fn create_partitions(&self, topic: &Topic, count: i32) -> Result<Arc<Topic>, Refusal> {
+        let _administration = self.administration.lock().await;
+        let name = Arc::clone(&topic.name);
+        let grown = self.on_disk(move |store| store.create_partitions(&name, count)).await?;
+        let current = self.topics().by_id(topic.id).cloned();
+        Ok(self.put(adopt(&grown, current.as_deref())))
+    }
+
+    /// Deletes a topic.
+    pub(crate) async fn delete_topic(&self, id: Uuid) -> Result<(), Refusal> {
+        let _administration = self.administration.lock().await;
+        self.on_disk(move |store| store.delete_topic(id)).await?;
+        let removed = {
+            let mut topics = self.topics.write();
+            let mut table = TopicTable::clone(&topics);
+            let removed = table.remove(id);
+            *topics = Arc::new(table);
+            removed
+        };
+        for partition in removed.iter().flat_map(|topic| &topic.partitions) {
+            partition.wake_watchers();
+        }
+        Ok(())
+    }
+
+    /// Changes the configurations that were set on a topic. `change` sees them as they are.
+    pub(crate) async fn change_topic_configs(
+        &self,
+        topic: Arc<str>,
+        validate_only: bool,
+        change: impl FnOnce(&mut ConfigMap) -> Result<(), Refusal> + Send + 'static,
+    ) -> Result<(), Refusal> {
+        let _administration = self.administration.lock().await;
+        let Some(current) = self.store.topic(&topic) else {
+            return Err(ErrorCode::UnknownTopicOrPartition.into());
+        };
+        let mut configs = current.overrides.clone();
+        change(&mut configs)?;
+        let broker = self.store.broker_configs();
+        if let Err(error) = millstream_log::config::TopicConfig::resolve(&configs, &broker) {
+            return Err(Refusal::new(error_code::of_log(&error), error.to_string()));
+        }
+        if validate_only || configs == current.overrides {
+            return Ok(());
+        }
+        self.on_disk(move |store| store.set_topic_configs(&topic, configs)).await?;
+        Ok(())
+    }
+
+    fn put(&self, topic: Topic) -> Arc<Topic> {
+        let id = topic.id;
+        let mut topics = self.topics.write();
+        let mut table = TopicTable::clone(&topics);
+        table.insert(topic);
+        *topics = Arc::new(table);
+        // It has just been put in.
+        topics.by_id(id).cloned().unwrap_or_else(|| unreachable!("the topic is in the table"))
+    }
+}
+
+/// A topic of the log as the broker sees it. Partitions that it has already stay the same.
+fn adopt(topic: &millstream_log::Topic, current: Option<&Topic>) -> Topic {
+    let hash = topic.id.as_u128() as usize;
+    let partitions = topic.partitions.iter().enumerate().map(|(index, log)| {
+        let known = current.and_then(|current| current.partitions.get(index));
+        known.cloned().unwrap_or_else(|| Partition::new(Arc::clone(log), hash.wrapping_add(index)))
+    });
+    Topic { name: Arc::clone(&topic.name), id: topic.id, partitions: partitions.collect() }
+}
+
+/// The time, as the coordinator wants it.
+pub(crate) fn now(clock: &dyn Clock) -> Now {
+    Now { instant: Instant::now(), wall_ms: clock.now_ms() }
+}

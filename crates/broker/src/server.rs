@@ -1,0 +1,22 @@
+//! Connections: from bytes on a socket (or frames from a neighbour in the process) to requests, and back.
+//!
+//! ```text
+//!  listener ── accept ──► tcp::Connection ┐                       ┌─ api::dispatch ─► handlers
+//!                                         ├──► session::Session ──┤
+//!  connect_in_process ──► in_process ─────┘    order, in flight   └─ answers, in the order of the requests
+//! ```
+//!
+//! A connection is one task. It never waits on a disk: what has to is handed to the disk threads, and the task is woken
+//! when the answer is there.
+
+mod budget;
+mod in_process;
+mod listener;
+mod session;
+mod tcp;
+
+pub(crate) use budget::ByteBudget;
+pub use in_process::InProcessConnection;
+pub(crate) use in_process::connect as connect_in_process;
+pub(crate) use listener::{bind_all, serve};
+pub(crate) use session::{Answer, Handling, Records};

@@ -1,0 +1,152 @@
+//! `__consumer_offsets` as the group coordinator's log.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use bytes::Bytes;
+use millstream_log::{PartitionLog, ReadBound, ReadRequest};
+use millstream_wire::compression::{Compression, Compressor, Decompressor};
+use millstream_wire::records::{
+    BATCH_HEADER_LEN, BatchBuilder, BatchView, Batches, FinishOptions, Records, Tail,
+};
+use millstream_wire::{ErrorCode, WireError};
+
+use super::Topic;
+use crate::coordinator::{AppendDone, EncodedRecord, OffsetsLog, RecordVisitor};
+use crate::core::Core;
+use crate::error_code;
+
+/// Bytes read at once when a partition is replayed (`offsets.load.buffer.size`).
+const LOAD_BYTES: u64 = 5 * 1024 * 1024;
+/// More than what a record takes besides its key and value.
+const RECORD_OVERHEAD_BYTES: usize = 64;
+/// Most bytes that a batch of coordinator records may have uncompressed.
+const UNCOMPRESSED_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// The topic, once there is one.
+#[derive(Default)]
+pub(crate) struct OffsetsTopic {
+    core: OnceLock<Weak<Core>>,
+    topic: OnceLock<Arc<Topic>>,
+}
+
+impl OffsetsTopic {
+    /// Ties the topic to the broker whose disks it uses.
+    pub(crate) fn attach(&self, core: &Arc<Core>) {
+        // The first one counts, and there is one.
+        drop(self.core.set(Arc::downgrade(core)));
+    }
+
+    pub(crate) fn set(&self, topic: Arc<Topic>) {
+        // The topic cannot be deleted, so the first one counts.
+        drop(self.topic.set(topic));
+    }
+
+    pub(crate) fn exists(&self) -> bool {
+        self.topic.get().is_some()
+    }
+}
+
+impl OffsetsLog for OffsetsTopic {
+    fn append(&self, partition: i32, records: Vec<EncodedRecord>, timestamp_ms: i64, done: AppendDone) {
+        let core = self.core.get().and_then(Weak::upgrade);
+        let target = self.topic.get().and_then(|topic| topic.partition(partition));
+        let (Some(core), Some(target)) = (core, target) else {
+            // Only a broker that has ended has no disks. Nobody waits any more.
+            return drop(done);
+        };
+        match build(&records, timestamp_ms) {
+            Ok(batch) => {
+                let done = move |appended: Result<_, millstream_log::LogError>| {
+                    done(appended.map(|_| ()).map_err(|error| refusal(&error)));
+                };
+                target.append(&core.disks, batch, Box::new(done));
+            }
+            Err(error) => {
+                tracing::error!(partition, %error, "coordinator records fit into no batch");
+                core.disks.read(Box::new(move || done(Err(ErrorCode::InvalidCommitOffsetSize))));
+            }
+        }
+    }
+
+    fn replay(&self, partition: i32, record: &mut RecordVisitor<'_>) -> Result<(), ErrorCode> {
+        let Some(target) = self.topic.get().and_then(|topic| topic.partition(partition)) else {
+            return Ok(());
+        };
+        replay(&target.log, record)
+    }
+}
+
+/// What a client of the coordinator hears when a write fails, as in Kafka: something it tries again.
+fn refusal(error: &millstream_log::LogError) -> ErrorCode {
+    match error_code::of_log(error) {
+        ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge => ErrorCode::InvalidCommitOffsetSize,
+        ErrorCode::KafkaStorageError => ErrorCode::NotCoordinator,
+        _ => ErrorCode::CoordinatorNotAvailable,
+    }
+}
+
+fn build(records: &[EncodedRecord], timestamp_ms: i64) -> Result<Bytes, WireError> {
+    // Room for all of them, so that they become one batch.
+    let content = |record: &EncodedRecord| record.key.len() + record.value.as_ref().map_or(0, Bytes::len);
+    let size_bytes = records.iter().map(|record| content(record) + RECORD_OVERHEAD_BYTES).sum::<usize>();
+    let mut builder = BatchBuilder::new(BATCH_HEADER_LEN + size_bytes);
+    for record in records {
+        builder.append(timestamp_ms, Some(&record.key), record.value.as_deref(), &[])?;
+    }
+    builder.finish(&FinishOptions::default(), &mut Compressor::default())
+}
+
+fn replay(log: &PartitionLog, record: &mut RecordVisitor<'_>) -> Result<(), ErrorCode> {
+    let storage = |error: &millstream_log::LogError| {
+        tracing::error!(topic = log.topic(), partition = log.index(), %error, "partition cannot be read");
+        error_code::of_log(error)
+    };
+    log.open().map_err(|error| storage(&error))?;
+    let mut decompressor = Decompressor::default();
+    let mut offset = log.log_start_offset();
+    while offset < log.log_end_offset() {
+        let request =
+            ReadRequest { offset, max_bytes: LOAD_BYTES, at_least_one_batch: true, bound: ReadBound::LogEnd };
+        let slices = log.read(&request).map_err(|error| storage(&error))?;
+        let bytes = slices.read().map_err(|error| {
+            tracing::error!(topic = log.topic(), partition = log.index(), %error, "partition cannot be read");
+            ErrorCode::KafkaStorageError
+        })?;
+        let before = offset;
+        for batch in Batches::new(&bytes, Tail::MustBeWhole) {
+            let batch = batch.map_err(|_| ErrorCode::CorruptMessage)?;
+            offset = batch.header().next_offset();
+            replay_batch(&batch, &mut decompressor, record).map_err(|error| {
+                tracing::error!(topic = log.topic(), partition = log.index(), %error, "batch cannot be read");
+                ErrorCode::CorruptMessage
+            })?;
+        }
+        if offset == before {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn replay_batch(
+    batch: &BatchView<'_>,
+    decompressor: &mut Decompressor,
+    record: &mut RecordVisitor<'_>,
+) -> Result<(), WireError> {
+    let header = batch.header();
+    if header.attributes.is_control() {
+        return Ok(());
+    }
+    let decompressed = match header.attributes.compression() {
+        Compression::None => None,
+        codec => Some(decompressor.decompress(codec, batch.body(), UNCOMPRESSED_BYTES_MAX)?),
+    };
+    let body = decompressed.as_deref().unwrap_or(batch.body());
+    for entry in Records::new(body, header) {
+        let entry = entry?;
+        if let Some(key) = entry.key {
+            record(key, entry.value);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! A partition as connections see it: appends that tell when they may be acknowledged, and news for those who wait.
+//!
+//! Acknowledgements of a partition are given in the order of its offsets, one at a time, whichever thread gives them: the
+//! group coordinator relies on it.
+//!
+//! Lock order: `giving`, then `waiting`. Callbacks run under `giving`; they may append (that only queues) but must not
+//! wait.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use millstream_log::{Appended, LogError, PartitionListener, PartitionLog};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::DiskThreads;
+
+/// Called once with the outcome of an append: on a disk thread, or on the one that syncs.
+pub(crate) type AppendDone = Box<dyn FnOnce(Result<Appended, LogError>) + Send>;
+
+/// Somebody who waits for partitions to grow.
+#[derive(Debug, Default)]
+pub(crate) struct Watcher {
+    news: Notify,
+    /// Whether a partition has grown since the last look.
+    grown: AtomicBool,
+}
+
+impl Watcher {
+    pub(crate) fn notify(&self) {
+        self.grown.store(true, Ordering::Release);
+        self.news.notify_one();
+    }
+
+    /// Waits until a watched partition has grown since this was last called.
+    pub(crate) async fn grown(&self) {
+        while !self.grown.swap(false, Ordering::AcqRel) {
+            self.news.notified().await;
+        }
+    }
+}
+
+/// A partition.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    pub(crate) log: Arc<PartitionLog>,
+    events: Arc<Events>,
+    /// Which writer's it is.
+    hash: usize,
+}
+
+impl Partition {
+    /// Wraps a partition of the log, and listens to it.
+    pub(crate) fn new(log: Arc<PartitionLog>, hash: usize) -> Arc<Self> {
+        let events = Arc::new(Events { log: Arc::downgrade(&log), ..Events::default() });
+        log.set_listener(Arc::clone(&events) as Arc<dyn PartitionListener>);
+        Arc::new(Self { log, events, hash })
+    }
+
+    /// Appends batches that have been checked, after all that were given before. `done` is called when the append may
+    /// be acknowledged, or has failed.
+    pub(crate) fn append(&self, disks: &DiskThreads, batches: Bytes, done: AppendDone) {
+        let log = Arc::clone(&self.log);
+        let events = Arc::clone(&self.events);
+        let job = move || match log.append(&batches) {
+            Ok(appended) => events.acknowledge(appended, done),
+            Err(error) => events.refuse(error, done),
+        };
+        disks.write(self.hash, Box::new(job));
+    }
+
+    /// Appends without an acknowledgement (`acks=0`); `done` hears of it at once.
+    pub(crate) fn append_unacknowledged(&self, disks: &DiskThreads, batches: Bytes, done: AppendDone) {
+        let log = Arc::clone(&self.log);
+        disks.write(self.hash, Box::new(move || done(log.append(&batches))));
+    }
+
+    /// Has `watcher` told whenever there is more to read, until [`Partition::unwatch`].
+    pub(crate) fn watch(&self, watcher: &Arc<Watcher>) {
+        self.events.watchers.lock().push(Arc::clone(watcher));
+    }
+
+    pub(crate) fn unwatch(&self, watcher: &Arc<Watcher>) {
+        let mut watchers = self.events.watchers.lock();
+        if let Some(place) = watchers.iter().position(|other| Arc::ptr_eq(other, watcher)) {
+            watchers.swap_remove(place);
+        }
+    }
+
+    /// Tells everybody who waits: the topic is gone, or the broker stops.
+    pub(crate) fn wake_watchers(&self) {
+        self.events.wake_watchers();
+    }
+}
+
+struct Waiting {
+    appended: Appended,
+    done: AppendDone,
+}
+
+/// What waits for a partition's progress.
+#[derive(Default)]
+struct Events {
+    log: Weak<PartitionLog>,
+    giving: Mutex<()>,
+    /// By ascending offset to be reached.
+    waiting: Mutex<VecDeque<Waiting>>,
+    watchers: Mutex<Vec<Arc<Watcher>>>,
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("waiting", &self.waiting.lock().len()).finish_non_exhaustive()
+    }
+}
+
+impl Events {
+    fn acknowledge(&self, appended: Appended, done: AppendDone) {
+        let offset = appended.acknowledgement.offset;
+        {
+            let mut waiting = self.waiting.lock();
+            // A duplicate waits for its original, which lies before others that wait.
+            let place = waiting.partition_point(|other| other.appended.acknowledgement.offset <= offset);
+            waiting.insert(place, Waiting { appended, done });
+        }
+        // The watermark may have passed before this append was among those that wait.
+        self.give_due();
+    }
+
+    fn refuse(&self, error: LogError, done: AppendDone) {
+        let _giving = self.giving.lock();
+        done(Err(error));
+    }
+
+    /// Answers those whose offset the high watermark has reached, or all when the partition has failed.
+    fn give_due(&self) {
+        let Some(log) = self.log.upgrade() else { return };
+        let _giving = self.giving.lock();
+        loop {
+            let next = {
+                let mut waiting = self.waiting.lock();
+                match waiting.front().map(|front| front.appended.acknowledgement.is_due(&log)) {
+                    None | Some(Ok(false)) => return,
+                    Some(Ok(true)) => waiting.pop_front().map(|next| (next, Ok(()))),
+                    Some(Err(error)) => waiting.pop_front().map(|next| (next, Err(error))),
+                }
+            };
+            if let Some((next, outcome)) = next {
+                (next.done)(outcome.map(|()| next.appended));
+            }
+        }
+    }
+
+    fn wake_watchers(&self) {
+        for watcher in self.watchers.lock().iter() {
+            watcher.notify();
+        }
+    }
+}
+
+impl PartitionListener for Events {
+    fn high_watermark_advanced(&self, _: i64) {
+        // Nobody waits for an acknowledgement while the append that will is still under way.
+        if !self.waiting.lock().is_empty() {
+            self.give_due();
+        }
+        self.wake_watchers();
+    }
+
+    fn went_offline(&self) {
+        self.give_due();
+        self.wake_watchers();
+    }
+}
