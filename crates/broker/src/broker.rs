@@ -195,9 +195,10 @@ fn start_background(core: &Arc<Core>) {
     let groups = Arc::clone(&core.groups);
     spawn_until_stop(core, groups.keep_time());
     every(core, config.retention_check_interval, |core| {
-        let removed = core.store.apply_retention();
-        if removed > 0 {
-            tracing::info!(segments = removed, "retention removed segments");
+        match core.store.apply_retention() {
+            Ok(0) => {}
+            Ok(segments) => tracing::info!(segments, "retention removed segments"),
+            Err(error) => tracing::warn!(%error, "retention failed"),
         }
         if let Err(error) = core.store.remove_discarded() {
             tracing::warn!(%error, "removed segments' files are left");
