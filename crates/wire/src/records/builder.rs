@@ -168,31 +168,103 @@ impl BatchBuilder {
     /// [`WireError::InvalidLength`] when no record was appended; [`WireError::TooLarge`] when compression made more than
     /// 2 GiB.
     pub fn finish(&mut self, options: &FinishOptions, compressor: &mut Compressor) -> Result<Bytes> {
+        self.seal(options.compression, options.level, compressor)?
+            .stamp(options.producer, options.transactional)
+    }
+
+    /// Closes the open batch, compressed, and starts an empty one; who produced it is said later. For producers whose
+    /// sequence numbers are given out elsewhere than where records are collected: the checksum, which covers
+    /// them, is computed once.
+    ///
+    /// # Errors
+    /// As [`BatchBuilder::finish`].
+    pub fn seal(
+        &mut self,
+        compression: Compression,
+        level: Option<i32>,
+        compressor: &mut Compressor,
+    ) -> Result<SealedBatch> {
         if self.is_empty() {
             return Err(WireError::InvalidLength { what: "record batch without records", length: 0 });
         }
-        let attributes = Attributes::new(options.compression).with_transactional(options.transactional);
-        let mut batch = self.buffer.split();
-        if options.compression != Compression::None {
-            let plain = batch;
+        let plain = self.buffer.split();
+        let buffer = if compression == Compression::None {
+            Buffer::Plain(plain)
+        } else {
             let body = &plain[BATCH_HEADER_LEN..];
             let mut packed = Vec::with_capacity(BATCH_HEADER_LEN + body.len() / 2);
             packed.resize(BATCH_HEADER_LEN, 0);
-            compressor.compress(options.compression, options.level, body, &mut packed)?;
-            self.close(attributes, options.producer, &mut packed)?;
-            return Ok(Bytes::from(packed));
-        }
-        self.close(attributes, options.producer, &mut batch)?;
-        Ok(batch.freeze())
+            let packing = compressor.compress(compression, level, body, &mut packed);
+            if packing.is_err() {
+                (self.record_count, self.max_timestamp) = (0, NO_TIMESTAMP);
+            }
+            packing?;
+            Buffer::Packed(packed)
+        };
+        let sealed = SealedBatch {
+            buffer,
+            compression,
+            record_count: self.record_count,
+            base_timestamp: self.base_timestamp,
+            max_timestamp: self.max_timestamp,
+        };
+        (self.record_count, self.max_timestamp) = (0, NO_TIMESTAMP);
+        Ok(sealed)
+    }
+}
+
+/// A batch that lacks only its producer's identity and the checksum.
+#[derive(Debug)]
+pub struct SealedBatch {
+    buffer: Buffer,
+    compression: Compression,
+    record_count: i32,
+    base_timestamp: i64,
+    max_timestamp: i64,
+}
+
+/// A whole batch with room for its header.
+#[derive(Debug)]
+enum Buffer {
+    Plain(BytesMut),
+    Packed(Vec<u8>),
+}
+
+impl SealedBatch {
+    /// Number of records.
+    pub fn record_count(&self) -> u32 {
+        self.record_count.unsigned_abs()
     }
 
-    fn close(&mut self, attributes: Attributes, producer: ProducerStamp, batch: &mut [u8]) -> Result<()> {
+    /// Bytes of the whole batch, header included.
+    pub fn size_bytes(&self) -> usize {
+        match &self.buffer {
+            Buffer::Plain(batch) => batch.len(),
+            Buffer::Packed(batch) => batch.len(),
+        }
+    }
+
+    /// Timestamp of the first record in ms.
+    pub fn base_timestamp(&self) -> i64 {
+        self.base_timestamp
+    }
+
+    /// Largest timestamp of the records in ms.
+    pub fn max_timestamp(&self) -> i64 {
+        self.max_timestamp
+    }
+
+    /// The batch, with its producer's identity and the checksum.
+    ///
+    /// # Errors
+    /// [`WireError::TooLarge`] when compression made more than 2 GiB.
+    pub fn stamp(self, producer: ProducerStamp, transactional: bool) -> Result<Bytes> {
         let header = BatchHeader {
             base_offset: 0,
-            batch_length: batch_length(batch.len())?,
+            batch_length: batch_length(self.size_bytes())?,
             partition_leader_epoch: NO_LEADER_EPOCH,
             crc: 0,
-            attributes,
+            attributes: Attributes::new(self.compression).with_transactional(transactional),
             last_offset_delta: self.record_count - 1,
             base_timestamp: self.base_timestamp,
             max_timestamp: self.max_timestamp,
@@ -201,9 +273,10 @@ impl BatchBuilder {
             base_sequence: producer.base_sequence,
             record_count: self.record_count,
         };
-        self.record_count = 0;
-        self.max_timestamp = NO_TIMESTAMP;
-        rewrite(batch, header)
+        match self.buffer {
+            Buffer::Plain(mut batch) => rewrite(&mut batch, header).map(|()| batch.freeze()),
+            Buffer::Packed(mut batch) => rewrite(&mut batch, header).map(|()| Bytes::from(batch)),
+        }
     }
 }
 

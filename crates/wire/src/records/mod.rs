@@ -36,7 +36,7 @@ mod record;
 mod tests;
 
 pub use batch::{Batch, BatchView, Batches, SharedBatches, Tail};
-pub use builder::{BatchBuilder, FinishOptions};
+pub use builder::{BatchBuilder, FinishOptions, SealedBatch};
 pub use control::{ControlRecord, end_transaction_batch, parse_control};
 pub use header::{
     Attributes, BATCH_HEADER_LEN, BATCH_LENGTH_PREFIX_LEN, BatchHeader, MAGIC_V2, NO_LEADER_EPOCH,

@@ -1,0 +1,134 @@
+//! Against a real Apache Kafka.
+
+mod support;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use millstream_client::admin::*;
+use millstream_client::*;
+use millstream_wire::compression::Compression;
+use support::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn apache_kafka() {
+    let Some(kafka) = Kafka::start("apache_kafka") else { return };
+    let client = Client::connect(config(&kafka.address)).await.unwrap();
+    produce_and_fetch(&client).await;
+    topics_and_configs(&client).await;
+    offsets_and_commits(&client).await;
+}
+
+async fn produce_and_fetch(client: &Client) {
+    for compression in Compression::ALL {
+        let topic = fresh_topic(client, "round-trip", 3).await;
+        let settings = ProducerConfig { compression, batch_size_bytes: 4096, ..ProducerConfig::default() };
+        let mut writer = writer(client, &topic, settings).await;
+        writer.keep_deliveries();
+        append_numbered(&mut writer, 0..20_000).await;
+        writer.flush().await.unwrap();
+        let deliveries = writer.take_deliveries();
+        assert_eq!(deliveries.iter().map(|delivery| u64::from(delivery.records)).sum::<u64>(), 20_000);
+        let mut next = HashMap::new();
+        for delivery in deliveries {
+            let next = next.entry(delivery.partition).or_insert(0);
+            assert_eq!(delivery.base_offset, Some(*next));
+            *next += i64::from(delivery.records);
+        }
+        assert_all_once(client, &topic, 3, 20_000).await;
+    }
+}
+
+async fn topics_and_configs(client: &Client) {
+    let admin = Admin::new(client.clone());
+    let name = format!("admin-{}", uuid::Uuid::new_v4());
+    let topic = NewTopic::new(&name).with_partitions(2).with_config("retention.ms", "12345");
+    let created = admin.create_topic(&topic).await.unwrap();
+    assert_eq!(created.partitions, Some(2));
+    let again = admin.create_topic(&topic).await.unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::AlreadyExists, "{again}");
+    client.wait_for_topic(&name, Duration::from_secs(20)).await.unwrap();
+
+    let resource = ConfigResource::Topic(name.clone());
+    let retention = async || {
+        let configs = admin.describe_configs(&resource).await.unwrap();
+        configs.into_iter().find(|entry| entry.name == "retention.ms").unwrap()
+    };
+    let entry = retention().await;
+    assert_eq!((entry.value.as_deref(), entry.source), (Some("12345"), ConfigSource::DynamicTopic));
+    let change = [("retention.ms".to_owned(), ConfigChange::Set("54321".to_owned()))];
+    admin.incremental_alter_configs(&resource, &change, false).await.unwrap();
+    // The broker that is asked may not have heard of it yet.
+    eventually(async || retention().await.value.as_deref() == Some("54321")).await;
+    let change = [("retention.ms".to_owned(), ConfigChange::Set("often".to_owned()))];
+    let refused = admin.incremental_alter_configs(&resource, &change, false).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{refused}");
+
+    assert!(admin.list_topics().await.unwrap().iter().any(|topic| *topic.name == name));
+    let missing = "no-such-topic";
+    let described = admin.describe_topics(&[&name, missing]).await.unwrap();
+    assert_eq!(described[0].1.as_ref().unwrap().partitions.len(), 2);
+    assert_eq!(described[1].1.as_ref().unwrap_err().kind(), ErrorKind::NotFound);
+    let cluster = admin.describe_cluster().await.unwrap();
+    assert_eq!(cluster.brokers.len(), 1);
+    admin.create_partitions(&name, 3).await.unwrap();
+    let deleted = admin.delete_topics(&[&name, missing]).await.unwrap();
+    assert!(deleted[0].1.is_ok());
+    assert_eq!(deleted[1].1.as_ref().unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+async fn offsets_and_commits(client: &Client) {
+    let admin = Admin::new(client.clone());
+    let topic = fresh_topic(client, "offsets", 2).await;
+    let mut writer = writer(client, &topic, ProducerConfig::default()).await;
+    append_numbered(&mut writer, 0..1000).await;
+    writer.flush().await.unwrap();
+
+    let one = TopicPartition::new(topic.as_str(), 1);
+    let ask = async |spec| {
+        let found = admin.list_offsets(&[(one.clone(), spec)], IsolationLevel::ReadUncommitted).await;
+        found.unwrap()[&one].offset
+    };
+    assert_eq!(ask(OffsetSpec::Earliest).await, Some(0));
+    assert_eq!(ask(OffsetSpec::Latest).await, Some(500));
+    assert_eq!(ask(OffsetSpec::Timestamp(500)).await, Some(250));
+    assert_eq!(ask(OffsetSpec::Timestamp(5000)).await, None);
+    assert_eq!(ask(OffsetSpec::MaxTimestamp).await, Some(499));
+
+    let group = format!("group-{topic}");
+    let commit = OffsetToCommit { offset: 17, leader_epoch: Some(0), metadata: "x".repeat(4096) };
+    admin.commit_offsets(&group, &HashMap::from([(one.clone(), commit.clone())])).await.unwrap();
+    for partitions in [None, Some(&[TopicPartition::new(topic.as_str(), 0), one.clone()][..])] {
+        let committed = admin.committed_offsets(&group, partitions, true).await.unwrap();
+        assert_eq!(committed.len(), 1);
+        let found = &committed[&one];
+        assert_eq!((found.offset, found.leader_epoch, &found.metadata), (17, Some(0), &commit.metadata));
+    }
+    let too_long = OffsetToCommit { metadata: "x".repeat(4097), ..commit };
+    assert!(admin.commit_offsets(&group, &HashMap::from([(one.clone(), too_long)])).await.is_err());
+    assert!(admin.list_groups().await.unwrap().iter().any(|listing| listing.group_id == group));
+    assert_eq!(admin.describe_group(&group).await.unwrap().state, "Empty");
+    admin.delete_group(&group).await.unwrap();
+
+    assert_eq!(admin.delete_records(&HashMap::from([(one.clone(), 100)])).await.unwrap()[&one], 100);
+    assert_eq!(ask(OffsetSpec::Earliest).await, Some(100));
+    out_of_range(client, &one).await;
+}
+
+async fn out_of_range(client: &Client, partition: &TopicPartition) {
+    let fetcher = Fetcher::new(client.clone(), FetcherConfig::default()).unwrap();
+    let error = fetcher.read(partition.clone(), Start::at(5), None).next().await.unwrap_err();
+    assert_eq!(error.code(), Some(millstream_wire::ErrorCode::OffsetOutOfRange), "{error}");
+    let settings = FetcherConfig { reset: OffsetReset::Earliest, ..FetcherConfig::default() };
+    let fetcher = Fetcher::new(client.clone(), settings).unwrap();
+    let mut reader = fetcher.read(partition.clone(), Start::at(5), Some(500));
+    let values = drain(&mut reader).await;
+    assert_eq!((values.len(), values[0].as_str()), (400, "value-201"));
+    assert_eq!((reader.position(), reader.remaining()), (Some(500), Some(0)));
+    let error =
+        fetcher.read(TopicPartition::new(partition.topic.clone(), 9), Start::Earliest, None).next().await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::NotFound);
+    let mut reader = fetcher.read(partition.clone(), Start::Timestamp(991), None);
+    let fetched = reader.next().await.unwrap().unwrap();
+    assert_eq!(fetched.position, 495);
+}
