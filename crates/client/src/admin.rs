@@ -56,6 +56,6 @@ fn timeout_ms(timeout: std::time::Duration) -> i32 {
 
 /// The first error of per-item answers whose code makes the whole request worth repeating.
 fn first_retriable<T>(answers: &[(T, Result<()>)]) -> Option<ClientError> {
-    let errors = answers.iter().filter_map(|(_, answer)| answer.as_ref().err());
-    errors.filter(|error| error.is_retriable()).next().cloned()
+    let mut errors = answers.iter().filter_map(|(_, answer)| answer.as_ref().err());
+    errors.find(|error| error.is_retriable()).cloned()
 }

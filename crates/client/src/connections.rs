@@ -75,8 +75,9 @@ impl Connections {
 
     /// Whether a connection to the broker is open now.
     pub(crate) fn is_open(&self, node: Node) -> bool {
-        let Some(slot) = self.slots.lock().get(&node).cloned() else { return false };
-        let open = slot.try_lock().is_ok_and(|slot| slot.connection.as_ref().is_some_and(|c| !c.is_closed()));
-        open
+        let slot = self.slots.lock().get(&node).cloned();
+        slot.is_some_and(|slot| {
+            slot.try_lock().is_ok_and(|slot| slot.connection.as_ref().is_some_and(|open| !open.is_closed()))
+        })
     }
 }

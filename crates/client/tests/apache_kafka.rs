@@ -1,5 +1,7 @@
 //! Against a real Apache Kafka.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod support;
 
 use std::collections::HashMap;

@@ -70,7 +70,7 @@ pub(super) fn settle(
 fn whole_batches(records: Bytes, fetch_offset: i64) -> Result<Option<(Bytes, i64, Option<i32>)>, WireError> {
     let mut batches = Batches::new(&records, Tail::MayBeCut);
     let mut last = None;
-    while let Some(batch) = batches.next() {
+    for batch in batches.by_ref() {
         last = Some(*batch?.header());
     }
     let Some(last) = last else {

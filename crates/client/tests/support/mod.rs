@@ -1,6 +1,7 @@
 //! What the integration tests share: real brokers, and a check that accounts for every record.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 use std::collections::HashMap;
 use std::path::PathBuf;
