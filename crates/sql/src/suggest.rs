@@ -1,7 +1,7 @@
 //! The nearest of a list of names, for "did you mean".
 
 /// The name with the smallest edit distance to `wanted`, letters compared without case, if it is near enough to be
-/// meant: a third of the length, at least one.
+/// meant: a third of the length.
 pub(crate) fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Longer names than this are not misspelt but hostile.
     const LENGTH_MAX: usize = 128;
@@ -9,7 +9,8 @@ pub(crate) fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>
         return None;
     }
     let lower = wanted.to_lowercase();
-    let limit = (lower.chars().count() / 3).max(1);
+    let length = lower.chars().count();
+    let limit = if length < 3 { 0 } else { length / 3 };
     names
         .into_iter()
         .filter(|name| name.len() <= LENGTH_MAX)

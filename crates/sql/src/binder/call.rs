@@ -82,7 +82,7 @@ impl Binder<'_> {
                 let kind = &time.data_type.kind;
                 return Err(SqlError::types(
                     time.span,
-                    format!("a window needs a time attribute; '{time}' is a plain {kind}"),
+                    format!("a window needs a time attribute, and '{time}' is only a {kind}"),
                 )
                 .hint(if kind.is_timestamp() {
                     "declare WATERMARK FOR it in CREATE TABLE, and pass the column through views unchanged"

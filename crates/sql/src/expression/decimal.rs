@@ -1,6 +1,9 @@
 //! DECIMAL: exact arithmetic with Flink's result types and HALF_UP rounding. A result that does not fit its precision
 //! is null, as in Flink.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use arrow_array::types::Decimal128Type;

@@ -179,6 +179,11 @@ impl Expr {
         test(self) || self.children().into_iter().any(|child| child.any(test))
     }
 
+    /// The number of levels of the tree.
+    pub(crate) fn depth(&self) -> usize {
+        1 + self.children().into_iter().map(Self::depth).max().unwrap_or(0)
+    }
+
     /// Whether some rows may have no value.
     pub(crate) fn is_fallible(&self) -> bool {
         self.any(&|expr| matches!(&expr.kind, ExprKind::Call { kernel, .. } if kernel.fallible))
@@ -243,7 +248,11 @@ impl Expr {
     /// Replaces every column by an expression.
     pub(crate) fn substitute(self, replacements: &[Self]) -> Self {
         match self.kind {
-            ExprKind::Column { index, .. } => replacements.get(index).cloned().unwrap_or(self),
+            // The place stays that of the reading: it is what the user wrote last.
+            ExprKind::Column { index, .. } => match replacements.get(index) {
+                Some(replacement) => Self { span: self.span, ..replacement.clone() },
+                None => self,
+            },
             _ => self.map_children(&mut |child| child.substitute(replacements)),
         }
     }

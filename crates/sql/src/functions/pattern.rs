@@ -4,6 +4,9 @@
 //! `h` hour of the half day, `k` hour from 1, `K` half day's from 0, `m`, `s`, `S` fraction, `n` nanosecond, `Q` quarter. Quotes
 //! enclose text.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write as _;
 
 use chrono::{Datelike as _, NaiveDate, NaiveDateTime, NaiveTime, Timelike as _};

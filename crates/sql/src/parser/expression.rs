@@ -242,6 +242,9 @@ impl<'a> Parser<'a> {
         if self.is_symbol_at(1, Symbol::LeftParenthesis) && callable(self.text_of(token)) {
             return self.call();
         }
+        if self.is_reserved(token) && !callable(self.text_of(token)) {
+            return Err(self.expected("an expression"));
+        }
         if self.is_reserved(token) {
             return Err(self.expected("an expression").hint(format!(
                 "{} is a reserved word: as a name it is written `{}`",

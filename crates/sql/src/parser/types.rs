@@ -36,6 +36,7 @@ const NAMES: &[&str] = &[
 impl Parser<'_> {
     /// A type with `NULL` or `NOT NULL` behind it; nullable by default.
     pub(super) fn data_type(&mut self) -> Parsed<SqlType> {
+        let depth = self.depth;
         let mut data_type = self.nested(|parser| parser.base_type())?.nullable();
         loop {
             if self.take_keywords(&["NOT", "NULL"]) {
@@ -43,8 +44,10 @@ impl Parser<'_> {
             } else if self.take_keyword("NULL") {
                 data_type.nullable = true;
             } else if self.take_keyword("ARRAY") {
+                self.deepen(1)?;
                 data_type = Kind::Array(Box::new(data_type)).nullable();
             } else {
+                self.depth = depth;
                 return Ok(data_type);
             }
         }

@@ -162,6 +162,8 @@ impl Output<'_> {
                 let column = self.keys.len() + self.calls.len() + position;
                 Ok(Expr::column(column, property_name(property), expr.data_type, expr.span))
             }
+            ExprKind::Window(_) => Err(SqlError::semantic(expr.span, "this is not the window of GROUP BY")
+                .hint("name the same time column, size and offset in both places")),
             _ => {
                 let mut failed = None;
                 let rewritten = expr.map_children(&mut |child| {

@@ -11,8 +11,9 @@ use millstream_engine::plan::{AggregateCall, WindowProperty};
 
 use crate::binder::{Bound, Column};
 use crate::catalog::Table;
-use crate::diagnostics::SqlError;
+use crate::diagnostics::{Span, SqlError};
 use crate::expression::{Expr, ExprKind};
+use crate::parser::NESTING_MAX;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Relation {
@@ -100,23 +101,33 @@ impl Relation {
         }
     }
 
+    /// Every column as an expression.
+    pub(crate) fn identity(&self) -> Vec<Expr> {
+        let columns = self.columns().iter().enumerate();
+        columns
+            .map(|(index, column)| {
+                Expr::column(index, &column.name, column.data_type.clone(), Span::default())
+            })
+            .collect()
+    }
+
     /// The relation below all projections, and this relation's columns in its terms.
     pub(crate) fn peel(self) -> (Self, Vec<Expr>) {
         match self {
-            Self::Project { input, expressions, .. } => {
+            Self::Project { input, expressions, columns } => {
+                let names = input.columns().to_vec();
                 let (base, inner) = input.peel();
+                if !is_shallow(&inner, &expressions.iter().collect::<Vec<_>>()) {
+                    let input = Self::Project { input: Box::new(base), expressions: inner, columns: names };
+                    let whole = Self::Project { input: Box::new(input), expressions, columns };
+                    let identity = whole.identity();
+                    return (whole, identity);
+                }
                 let expressions = expressions.into_iter().map(|expr| expr.substitute(&inner)).collect();
                 (base, expressions)
             }
             base => {
-                let columns = base.columns();
-                let identity = columns
-                    .iter()
-                    .enumerate()
-                    .map(|(index, column)| {
-                        Expr::column(index, &column.name, column.data_type.clone(), Default::default())
-                    })
-                    .collect();
+                let identity = base.identity();
                 (base, identity)
             }
         }
@@ -200,11 +211,21 @@ fn conjuncts(predicate: Expr) -> Vec<Expr> {
     }
 }
 
-/// Whether putting the inner expressions in the place of the columns that read them computes nothing twice.
+/// The deepest expression that fusing may make, so that no chain of views fills the stack.
+const DEPTH_MAX: usize = 2 * NESTING_MAX;
+
+/// Whether putting the inner expressions in the place of the columns that read them computes nothing twice, and makes
+/// nothing too deep.
 fn can_inline(inner: &[Expr], outer: &[&Expr]) -> bool {
     let mut counts = vec![0; inner.len()];
     for expr in outer {
         expr.count_columns(&mut counts);
     }
-    inner.iter().zip(counts).all(|(expr, count)| count <= 1 || expr.is_trivial())
+    inner.iter().zip(counts).all(|(expr, count)| count <= 1 || expr.is_trivial()) && is_shallow(inner, outer)
+}
+
+fn is_shallow(inner: &[Expr], outer: &[&Expr]) -> bool {
+    let deepest_inner = inner.iter().map(Expr::depth).max().unwrap_or(0);
+    let deepest_outer = outer.iter().map(|expr| expr.depth()).max().unwrap_or(0);
+    deepest_inner + deepest_outer <= DEPTH_MAX
 }

@@ -14,7 +14,6 @@ use crate::binder::{Binder, Bound, Column, Scope, coerce, fold_constants};
 use crate::catalog::{Catalog, Entry, Table, View};
 use crate::diagnostics::{Span, SqlError};
 use crate::expression::{Expr, ExprKind};
-use crate::parser::NESTING_MAX;
 use crate::syntax::{
     self, CommonTable, Name, Query, QueryBody, Select, SelectItem, TableReference, TableReferenceKind, Tumble,
 };
@@ -25,9 +24,12 @@ pub(crate) struct QueryBinder<'a> {
     catalog: &'a Catalog,
     /// The common tables in sight.
     common: BTreeMap<String, Relation>,
-    /// How many views lie around this one.
+    /// How many queries lie around this one, those of views included.
     depth: usize,
 }
+
+/// The deepest nesting of queries in queries and views: a thread's stack of 2 MiB holds it in an unoptimised build.
+const QUERY_DEPTH_MAX: usize = 48;
 
 impl<'a> QueryBinder<'a> {
     pub(crate) fn new(catalog: &'a Catalog) -> Self {
@@ -45,6 +47,17 @@ impl<'a> QueryBinder<'a> {
 
     /// Binds a query; its LIMIT is the caller's.
     pub(crate) fn query(&mut self, query: &Query) -> Bound<Relation> {
+        if self.depth >= QUERY_DEPTH_MAX {
+            let message = format!("queries and views are nested more than {QUERY_DEPTH_MAX} levels deep");
+            return Err(SqlError::semantic(query.span, message));
+        }
+        self.depth += 1;
+        let relation = self.query_inside(query);
+        self.depth -= 1;
+        relation
+    }
+
+    fn query_inside(&mut self, query: &Query) -> Bound<Relation> {
         let outer = self.common.clone();
         for common in &query.with {
             let relation = self.common_table(common)?;
@@ -66,11 +79,8 @@ impl<'a> QueryBinder<'a> {
 
     /// Binds a view's query.
     pub(crate) fn view(&mut self, view: &View) -> Bound<Relation> {
-        if self.depth >= NESTING_MAX {
-            return Err(SqlError::semantic(view.span, "views are nested too deeply").within(&view.source));
-        }
         // A view sees the catalog alone.
-        let mut inner = QueryBinder { catalog: self.catalog, common: BTreeMap::new(), depth: self.depth + 1 };
+        let mut inner = QueryBinder { catalog: self.catalog, common: BTreeMap::new(), depth: self.depth };
         let relation = inner.inner_query(&view.definition.query);
         relation
             .and_then(|relation| renamed(relation, &view.definition.columns, view.definition.name.span))

@@ -18,7 +18,7 @@ use crate::planner::explain::explain;
 use crate::planner::lower::{Lowering, UsedTable};
 use crate::planner::relation::Relation;
 use crate::planner::select::{QueryBinder, check_types};
-use crate::syntax::{Insert, Query, StatementKind};
+use crate::syntax::{Insert, Query, QueryBody, StatementKind};
 use crate::types::SqlType;
 
 /// An INSERT, bound.
@@ -137,7 +137,8 @@ impl Session {
         let mut columns = Vec::new();
         for column in table.columns.iter().filter(|column| column.is_persisted()) {
             let position = targets.iter().position(|target| target.name == column.name);
-            expressions.push(value_for(column, position, &scope, &table, insert)?);
+            let span = position.map_or(insert.query.span, |position| item_span(&relation, position, insert));
+            expressions.push(value_for(column, position, &scope, &table, (insert, span))?);
             columns.push(Column {
                 name: column.name.clone(),
                 data_type: column.stored_type.clone(),
@@ -203,15 +204,22 @@ fn targets<'t>(table: &'t Table, insert: &Insert) -> Bound<Vec<&'t TableColumn>>
     Ok(targets)
 }
 
+/// Where a column of the query stands in its SELECT, if it has one.
+fn item_span(relation: &Relation, position: usize, insert: &Insert) -> Span {
+    match (relation, &insert.query.body) {
+        (Relation::Project { expressions, .. }, QueryBody::Select(_)) => expressions[position].span,
+        _ => insert.query.span,
+    }
+}
+
 /// The value for a column of a sink: what the query gives at a position, else NULL.
 fn value_for(
     column: &TableColumn,
     position: Option<usize>,
     scope: &Scope,
     table: &Table,
-    insert: &Insert,
+    (insert, span): (&Insert, Span),
 ) -> Bound<Expr> {
-    let span = insert.query.span;
     let Some(position) = position else {
         if !column.data_type.nullable {
             let message =

@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use millstream_engine::connector::{
     ColumnKind, Connector, ConnectorError, FieldPath, Scan, Settings, TableSpec,
@@ -112,8 +112,10 @@ impl Connector for TestConnector {
         scans.push((table.name.clone(), scan.projection.clone()));
         let schema = Arc::new(Schema::new(prune(table, &scan.projection)));
         if let Some(rows) = &self.rows {
-            let columns =
-                schema.fields().iter().map(|field| rows.column_by_name(field.name()).unwrap().clone());
+            let columns = schema
+                .fields()
+                .iter()
+                .map(|field| prune_array(rows.column_by_name(field.name()).unwrap(), field.data_type()));
             let batch = RecordBatch::try_new(schema.clone(), columns.collect()).unwrap();
             return Ok(Arc::new(Memory::new(schema, vec![vec![batch]])));
         }
@@ -124,6 +126,18 @@ impl Connector for TestConnector {
         check_options(table)?;
         Ok(Arc::new(Nowhere))
     }
+}
+
+/// A column with the fields of a type alone.
+fn prune_array(array: &ArrayRef, data_type: &DataType) -> ArrayRef {
+    let (Some(rows), DataType::Struct(fields)) = (array.as_struct_opt(), data_type) else {
+        return Arc::clone(array);
+    };
+    let columns = fields
+        .iter()
+        .map(|field| prune_array(rows.column_by_name(field.name()).unwrap(), field.data_type()))
+        .collect();
+    Arc::new(StructArray::new(fields.clone(), columns, rows.nulls().cloned()))
 }
 
 /// The schema that a source must have for a projection: written from the contract, not from the planner.
