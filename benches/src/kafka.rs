@@ -66,6 +66,12 @@ impl Connection {
         Ok(decode_response::<R>(self.receive()?, version, id)?)
     }
 
+    /// Whether the broker answers and counts itself among the living: Kafka's port opens long before it does.
+    pub(crate) fn is_ready(&mut self) -> anyhow::Result<bool> {
+        let request = MetadataRequest { topics: Some(Vec::new()), ..MetadataRequest::default() };
+        Ok(!self.request(&request, 12)?.brokers.is_empty())
+    }
+
     /// Makes a topic and waits until its partitions can be written to.
     pub(crate) fn create_topic(&mut self, topic: &str, partitions: u32) -> anyhow::Result<()> {
         let creatable = CreatableTopic {

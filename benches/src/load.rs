@@ -65,6 +65,27 @@ impl Load {
     }
 }
 
+/// The workload's own topic with `events` events: as it stands when it holds that many, else created and filled.
+pub(crate) fn ensure_loaded(
+    address: &str,
+    workload: Workload,
+    events: u64,
+    partitions: u32,
+) -> anyhow::Result<()> {
+    let topic = workload.topic();
+    let mut connection = Connection::open(address)?;
+    match connection.record_count(topic)? {
+        Some(found) if found == events => return Ok(()),
+        Some(found) => {
+            bail!(
+                "the topic {topic} at {address} holds {found} events, not {events}: delete it or pass --events {found}"
+            )
+        }
+        None => load(connection, topic, partitions, Compression::None, workload, events)?,
+    };
+    Ok(())
+}
+
 /// Creates the topic, fills it and counts what the broker has then.
 fn load(
     connection: Connection,

@@ -9,10 +9,19 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports what it measured")]
 
+mod broker;
+mod comparison;
+mod floor;
 mod formats;
 mod generate;
 mod kafka;
 mod load;
+mod millstream;
+mod nexmark;
+mod peers;
+mod process;
+mod sensors;
+mod startup;
 
 use std::process::ExitCode;
 
@@ -27,15 +36,25 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Measurement {
+    Broker(broker::Broker),
+    Floor(floor::Floor),
     Formats(formats::Options),
     Load(load::Load),
+    Nexmark(nexmark::Nexmark),
+    Sensors(sensors::Sensors),
+    Startup(startup::Startup),
 }
 
 fn main() -> ExitCode {
-    let measured = match Arguments::parse().measurement {
+    let measured = peers::stop_on_interrupt().and_then(|()| match Arguments::parse().measurement {
+        Measurement::Broker(broker) => broker.run(),
+        Measurement::Floor(floor) => floor.run(),
         Measurement::Formats(options) => formats::run(&options),
         Measurement::Load(load) => load.run(),
-    };
+        Measurement::Nexmark(nexmark) => nexmark.run(),
+        Measurement::Sensors(sensors) => sensors.run(),
+        Measurement::Startup(startup) => startup.run(),
+    });
     match measured {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

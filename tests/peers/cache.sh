@@ -80,7 +80,7 @@ spawn() {
 # alive PID_FILE: the process runs and is the one that we started (pids come round again).
 alive() {
   local pid
-  pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$(dirname "$1")"
+  pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF "$(dirname "$1")"
 }
 runs() { local f; for f in "$peers/run/$1-$2"/*.pid; do alive "$f" && return 0; done; return 1; } # PEER PORT
 

@@ -9,7 +9,7 @@
 #                                 fails when a statement does, which the client itself does not
 #   flink.sh jobs PORT            one line per job: ID STATE NAME
 #   flink.sh wait PORT JOB_ID     until the job ends, at most 30 minutes; prints its state, fails unless FINISHED
-#   flink.sh taskmanager-pid PORT for CPU and memory accounting
+#   flink.sh taskmanager-pid PORT for CPU and memory accounting; jobmanager-pid likewise
 # FLINK_TASK_HEAP_MB (default 700) sizes the heap of the TaskManager's tasks, FLINK_MANAGED_MB (256) its state backend's memory.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -141,6 +141,6 @@ case ${1:-}/$# in
   sql/3) sql "$2" "$3" ;;
   jobs/2) jobs "$2" ;;
   wait/3) wait_for "$2" "$3" ;;
-  taskmanager-pid/2) cat "$peers/run/flink-$2/taskmanager.pid" ;;
+  taskmanager-pid/2 | jobmanager-pid/2) cat "$peers/run/flink-$2/${1%-pid}.pid" ;;
   *) sed -n '2,14p' "$0" | cut -c3-; exit 2 ;;
 esac

@@ -1,0 +1,93 @@
+//! Our side: the binary, as a user runs it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+
+use crate::process::{self, Usage};
+
+/// Which binary is measured.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Binary {
+    /// The binary to measure; by default the one beside this program, which `cargo build --release` makes
+    #[arg(long = "millstream", value_name = "PATH")]
+    path: Option<PathBuf>,
+}
+
+impl Binary {
+    pub(crate) fn path(&self) -> anyhow::Result<PathBuf> {
+        let path = match &self.path {
+            Some(path) => path.clone(),
+            None => std::env::current_exe()?.with_file_name("millstream"),
+        };
+        ensure!(path.is_file(), "there is no {}: run `cargo build --release` first", path.display());
+        Ok(path)
+    }
+
+    /// Runs a SQL file to its end against the broker at `address`. The usage is that of the whole process.
+    pub(crate) fn run(&self, sql: &Path, address: &str) -> anyhow::Result<Usage> {
+        let mut command = Command::new(self.path()?);
+        command.arg("run").arg(sql).args(["--bootstrap-server", address]);
+        process::run_to_end(&mut command).with_context(|| format!("millstream run {}", sql.display()))
+    }
+}
+
+/// A running `millstream start` with ports that the system picked; it ends with its handle.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    /// Starts on a data directory and waits for the line that says it is ready. Data is synced as Kafka does by default: not at all.
+    pub(crate) fn start(binary: &Binary, data: &Path) -> anyhow::Result<Self> {
+        let mut child = Command::new(binary.path()?)
+            .args([
+                "start",
+                "--kafka-listener",
+                "127.0.0.1:0",
+                "--http-listener",
+                "127.0.0.1:0",
+                "--fsync",
+                "none",
+            ])
+            .arg("--data-dir")
+            .arg(data)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = child.stdout.take().context("no standard output")?;
+        let mut server = Self { child, address: String::new() };
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        server.address =
+            kafka_address(&line).with_context(|| format!("millstream start printed {line:?}"))?.to_owned();
+        Ok(server)
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+/// HOST:PORT of `millstream ready kafka=HOST:PORT http=HOST:PORT`.
+fn kafka_address(line: &str) -> Option<&str> {
+    line.strip_prefix("millstream ready ")?.split_whitespace().find_map(|part| part.strip_prefix("kafka="))
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        process::terminate(&mut self.child);
+    }
+}
+
+#[cfg(test)]
+mod tests;
