@@ -18,6 +18,7 @@ use crate::client::Client;
 use crate::error::{ClientError, Result, Subject};
 
 pub use cluster::ClusterDescription;
+pub(crate) use committed::commit;
 pub use committed::{CommittedOffset, MemberIdentity, OFFSET_METADATA_BYTES_MAX, OffsetToCommit};
 pub use configs::{ConfigChange, ConfigEntry, ConfigResource, ConfigSource};
 pub use groups::{GroupDescription, GroupListing, GroupMemberDescription};

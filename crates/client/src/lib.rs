@@ -7,7 +7,7 @@
 //!   batches, idempotent and in order across retries;
 //! - [`Fetcher`] and its [`PartitionReader`]s: whole record batches are fetched ahead within bounds and polled from
 //!   worker threads; [`RecordDecoder`] turns them into records without copying;
-//! - `GroupMember`: the classic consumer group protocol.
+//! - [`GroupMember`]: the classic consumer group protocol.
 //!
 //! Tokio runs the I/O; nothing here is asynchronous per record. Every queue has a bound that is named in
 //! [`ClientConfig`], [`ProducerConfig`] or [`FetcherConfig`]. The broker within the same process is reached through a
@@ -23,6 +23,7 @@ mod connection;
 mod connections;
 mod error;
 pub mod fetcher;
+pub mod group;
 pub mod metadata;
 pub mod producer;
 mod topic_partition;
@@ -38,6 +39,7 @@ pub use error::{BrokerError, ClientError, ErrorKind, Result, Subject};
 pub use fetcher::{
     FetchedBatches, Fetcher, FetcherConfig, OffsetReset, PartitionReader, ReaderSet, RecordDecoder, Start,
 };
+pub use group::{Assignor, GroupConfig, GroupEvent, GroupMember};
 pub use producer::{BatchWriter, Producer, ProducerConfig};
 pub use topic_partition::TopicPartition;
 pub use transport::BrokerAddress;

@@ -1,6 +1,6 @@
 //! Against a real Apache Kafka.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
 
@@ -19,6 +19,7 @@ async fn apache_kafka() {
     produce_and_fetch(&client).await;
     topics_and_configs(&client).await;
     offsets_and_commits(&client).await;
+    groups(&client).await;
 }
 
 async fn produce_and_fetch(client: &Client) {
@@ -133,4 +134,47 @@ async fn out_of_range(client: &Client, partition: &TopicPartition) {
     let mut reader = fetcher.read(partition.clone(), Start::Timestamp(991), None);
     let fetched = reader.next().await.unwrap().unwrap();
     assert_eq!(fetched.position, 495);
+}
+
+async fn groups(client: &Client) {
+    let topic = fresh_topic(client, "group", 4).await;
+    let group = format!("members-of-{topic}");
+    let settings = GroupConfig {
+        heartbeat_interval: Duration::from_millis(100),
+        ..GroupConfig::new(&group, vec![topic.clone()])
+    };
+    let mut first = GroupMember::join(client.clone(), settings.clone()).unwrap();
+    let GroupEvent::Assigned { partitions: all, generation } = first.next_event().await.unwrap() else {
+        panic!("the first event is an assignment")
+    };
+    assert_eq!((all.len(), generation), (4, 1));
+    first.commit(&HashMap::from([(all[1].clone(), OffsetToCommit::new(7))])).await.unwrap();
+
+    let mut second = GroupMember::join(client.clone(), settings).unwrap();
+    let revoked = first.next_event().await.unwrap();
+    assert_eq!(revoked, GroupEvent::Revoked { partitions: all.clone(), is_lost: false });
+    // While the group waits for it, the first member may still commit.
+    first.commit(&HashMap::from([(all[0].clone(), OffsetToCommit::new(8))])).await.unwrap();
+    let (one, two) = tokio::join!(first.next_event(), second.next_event());
+    let mut shares = Vec::new();
+    for event in [one, two] {
+        let GroupEvent::Assigned { partitions, generation: 2 } = event.unwrap() else { panic!("assigned") };
+        assert_eq!(partitions.len(), 2);
+        shares.extend(partitions);
+    }
+    shares.sort();
+    assert_eq!(shares, all);
+    let committed = second.committed(&all).await.unwrap();
+    assert_eq!((committed[&all[0]].offset, committed[&all[1]].offset, committed.len()), (8, 7, 2));
+
+    second.leave().await.unwrap();
+    assert!(matches!(first.next_event().await.unwrap(), GroupEvent::Revoked { .. }));
+    let GroupEvent::Assigned { partitions, .. } = first.next_event().await.unwrap() else {
+        panic!("assigned")
+    };
+    assert_eq!(partitions, all);
+    let described = Admin::new(client.clone()).describe_group(&group).await.unwrap();
+    assert_eq!((described.state.as_str(), described.protocol.as_str()), ("Stable", "range"));
+    assert_eq!(described.members[0].assignment, all);
+    first.leave().await.unwrap();
 }

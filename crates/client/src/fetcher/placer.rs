@@ -1,6 +1,7 @@
 //! Brings partitions to the loops of their leaders: finds the leader, resolves where to start, and checks a position
 //! against the epochs of a leader that is new to it (KIP-320).
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use millstream_wire::messages::OffsetForLeaderEpochRequest;
@@ -16,7 +17,7 @@ use super::outcome::retry_or_fail;
 use super::partition::{Partition, wake};
 use crate::admin::{ListedOffset, OffsetSpec, list_offsets_once};
 use crate::error::{ClientError, Result, Subject};
-use crate::metadata::Leader;
+use crate::metadata::{Leader, TopicMetadata};
 use crate::topic_partition::TopicPartition;
 
 /// A consumer, as opposed to a broker that replicates.
@@ -90,60 +91,97 @@ async fn place_all(shared: &Arc<Shared>, due: Vec<Arc<Partition>>) {
     }
 }
 
-/// Turns times and ends of the log into offsets; returns the partitions that have one.
+/// Turns times and ends of the log into offsets, all with one request per leader; returns the partitions that have one.
 async fn resolve_starts(shared: &Arc<Shared>, due: Vec<Arc<Partition>>) -> Vec<Arc<Partition>> {
-    let spec = |start| match start {
-        Start::Earliest | Start::Offset { .. } => OffsetSpec::Earliest,
-        Start::Latest => OffsetSpec::Latest,
-        Start::Timestamp(timestamp_ms) => OffsetSpec::Timestamp(timestamp_ms),
-    };
-    let (mut ready, mut asked, mut specs) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ready, mut asked) = (Vec::new(), Vec::new());
     for partition in due {
         let start = partition.state.lock().start;
         match start {
-            Some(start) => {
-                specs.push((partition.name.clone(), spec(start)));
-                asked.push(partition);
-            }
+            Some(start) => asked.push((partition, spec(start))),
             None => ready.push(partition),
         }
     }
-    for partition in asked {
+    // The end of the log stands in where no record is as young as the time asked for.
+    while !asked.is_empty() {
         let version = shared.client.metadata().version;
-        let Some((name, spec)) = specs.iter().find(|(name, _)| *name == partition.name) else { continue };
-        match start_offset(shared, name, *spec).await {
-            Ok(offset) => {
-                let mut state = partition.state.lock();
-                state.start = None;
-                state.fetch_offset = offset.offset.unwrap_or(0);
-                state.fetched_epoch = offset.leader_epoch;
-                wake(&mut state);
-                drop(state);
-                ready.push(partition);
+        let found = ask_offsets(shared, &asked).await;
+        let mut again = Vec::new();
+        for (partition, spec) in asked {
+            match found.get(&(partition.name.clone(), spec)) {
+                Some(Ok(ListedOffset { offset: None, .. })) if spec != OffsetSpec::Latest => {
+                    again.push((partition, OffsetSpec::Latest));
+                }
+                Some(Ok(found)) => {
+                    let mut state = partition.state.lock();
+                    state.start = None;
+                    state.fetch_offset = found.offset.unwrap_or(0);
+                    state.fetched_epoch = found.leader_epoch;
+                    wake(&mut state);
+                    drop(state);
+                    ready.push(partition);
+                }
+                Some(Err(error)) => retry_or_fail(shared, &partition, error.clone(), version),
+                None => {
+                    let code = ErrorCode::LeaderNotAvailable.code();
+                    let subject = Subject::Partition(partition.name.clone());
+                    let error = ClientError::broker(ApiKey::ListOffsets, subject, code, None);
+                    retry_or_fail(shared, &partition, error, version);
+                }
             }
-            Err(error) => retry_or_fail(shared, &partition, error, version),
         }
+        asked = again;
     }
     ready
 }
 
-async fn start_offset(shared: &Shared, name: &TopicPartition, spec: OffsetSpec) -> Result<ListedOffset> {
-    let found = ask_offset(shared, name, spec).await?;
-    if found.offset.is_some() || matches!(spec, OffsetSpec::Latest) {
-        return Ok(found);
+fn spec(start: Start) -> OffsetSpec {
+    match start {
+        Start::Earliest | Start::Offset { .. } => OffsetSpec::Earliest,
+        Start::Latest => OffsetSpec::Latest,
+        Start::Timestamp(timestamp_ms) => OffsetSpec::Timestamp(timestamp_ms),
     }
-    // No record is that young: behind the last one.
-    ask_offset(shared, name, OffsetSpec::Latest).await
 }
 
-async fn ask_offset(shared: &Shared, name: &TopicPartition, spec: OffsetSpec) -> Result<ListedOffset> {
-    let wanted = (name.clone(), spec);
-    let outcomes = list_offsets_once(&shared.client, &[&wanted], shared.config.isolation).await?;
-    let first = outcomes.into_iter().next().map(|(_, outcome)| outcome);
-    first.unwrap_or_else(|| {
-        let code = ErrorCode::LeaderNotAvailable.code();
-        Err(ClientError::broker(ApiKey::ListOffsets, Subject::Partition(name.clone()), code, None))
-    })
+type Asked = (TopicPartition, OffsetSpec);
+
+/// Asks the leaders. A topic that is not known fails its own partitions only.
+async fn ask_offsets(
+    shared: &Shared,
+    asked: &[(Arc<Partition>, OffsetSpec)],
+) -> HashMap<Asked, Result<ListedOffset>> {
+    let mut found = HashMap::new();
+    // A request names a partition once.
+    let mut rounds: Vec<BTreeMap<TopicPartition, Asked>> = Vec::new();
+    for (partition, spec) in asked {
+        let one = (partition.name.clone(), *spec);
+        let topic = shared.client.topic(&partition.name.topic).await;
+        match topic.and_then(|topic| check_partition(&topic, &partition.name)) {
+            Err(error) => drop(found.insert(one, Err(error))),
+            Ok(()) => match rounds.iter_mut().find(|round| !round.contains_key(&partition.name)) {
+                Some(round) => drop(round.insert(partition.name.clone(), one)),
+                None => rounds.push(BTreeMap::from([(partition.name.clone(), one)])),
+            },
+        }
+    }
+    for round in rounds {
+        let wanted: Vec<&Asked> = round.values().collect();
+        match list_offsets_once(&shared.client, &wanted, shared.config.isolation).await {
+            Ok(outcomes) => found.extend(outcomes.into_iter().filter_map(|(name, outcome)| {
+                let spec = round.get(&name)?.1;
+                Some(((name, spec), outcome))
+            })),
+            Err(error) => found.extend(round.into_values().map(|one| (one, Err(error.clone())))),
+        }
+    }
+    found
+}
+
+fn check_partition(topic: &TopicMetadata, name: &TopicPartition) -> Result<()> {
+    if usize::try_from(name.partition).is_ok_and(|index| index < topic.partitions.len()) {
+        return Ok(());
+    }
+    let (topic, count) = (name.topic.clone(), topic.partitions.len());
+    Err(ClientError::NoSuchPartition { topic, partition: name.partition, count })
 }
 
 /// Finds the leader and makes sure that the position is one of its log.
@@ -158,10 +196,7 @@ async fn place(shared: &Shared, partition: &Partition) -> Result<Leader> {
             return Err(ClientError::TopicRecreated { topic: name.topic.clone() });
         }
     }
-    if usize::try_from(name.partition).map_or(true, |index| index >= topic.partitions.len()) {
-        let (topic_name, count) = (name.topic.clone(), topic.partitions.len());
-        return Err(ClientError::NoSuchPartition { topic: topic_name, partition: name.partition, count });
-    }
+    check_partition(&topic, name)?;
     let leader = shared.client.metadata().leader(&name.topic, name.partition).ok_or_else(|| {
         let code = ErrorCode::LeaderNotAvailable.code();
         ClientError::broker(ApiKey::Metadata, Subject::Partition(name.clone()), code, None)
