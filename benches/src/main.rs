@@ -11,6 +11,7 @@
 
 mod broker;
 mod comparison;
+mod engine;
 mod floor;
 mod formats;
 mod generate;
@@ -38,6 +39,7 @@ struct Arguments {
 enum Measurement {
     Broker(broker::Broker),
     Floor(floor::Floor),
+    Engine(engine::Options),
     Formats(formats::Options),
     Load(load::Load),
     Nexmark(nexmark::Nexmark),
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
     let measured = peers::stop_on_interrupt().and_then(|()| match Arguments::parse().measurement {
         Measurement::Broker(broker) => broker.run(),
         Measurement::Floor(floor) => floor.run(),
+        Measurement::Engine(options) => engine::run(&options),
         Measurement::Formats(options) => formats::run(&options),
         Measurement::Load(load) => load.run(),
         Measurement::Nexmark(nexmark) => nexmark.run(),

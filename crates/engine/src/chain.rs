@@ -33,8 +33,23 @@ pub(crate) enum Event {
 pub(crate) struct Origin {
     pub(crate) split: SplitId,
     pub(crate) first: Position,
-    /// The rows of the read, if each record of it became one row: then a row's place tells its position.
-    pub(crate) dense_rows: Option<usize>,
+    /// If each record of the read became a row or a bad row: how many rows there are, and the positions of the bad
+    /// ones in order. Then a row's place tells its position.
+    pub(crate) dense: Option<(usize, Arc<[Position]>)>,
+}
+
+impl Origin {
+    /// The position of a row, exact if the read was dense and no row has been dropped since; otherwise that of the
+    /// read.
+    fn position_of(&self, row: usize, rows: usize) -> Position {
+        let Some((_, bad)) = self.dense.as_ref().filter(|(count, _)| *count == rows) else {
+            return self.first;
+        };
+        let offset = i64::try_from(row).unwrap_or(0);
+        let place = self.first.0.saturating_add(offset);
+        let skipped = bad.iter().filter(|position| **position >= self.first);
+        Position(skipped.fold(place, |place, position| if position.0 <= place { place + 1 } else { place }))
+    }
 }
 
 /// What operators may know and do besides their rows.
@@ -71,9 +86,7 @@ impl TaskContext {
     ) -> Result<(), EngineError> {
         let reason = format!("{reason}; the row is {}", row_text(rows, row));
         let Some(origin) = &self.origin else { return self.bad_rows.take_anonymous(reason) };
-        let exact = origin.dense_rows == Some(rows.num_rows());
-        let offset = if exact { i64::try_from(row).unwrap_or(0) } else { 0 };
-        let position = Position(origin.first.0.saturating_add(offset));
+        let position = origin.position_of(row, rows.num_rows());
         self.bad_rows.take(BadRow { split: origin.split.clone(), position, key: None, raw: None, reason })
     }
 

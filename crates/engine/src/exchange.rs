@@ -19,7 +19,7 @@ use crate::window::WatermarkStatus;
 /// Bytes of partial states that may wait for one task.
 const INBOX_BYTES_MAX: usize = 16 << 20;
 /// Partial states that may wait for one task.
-const INBOX_ROWS_MAX: usize = 1 << 18;
+const INBOX_ROWS_MAX: usize = 1 << 16;
 
 /// What travels on a lane.
 #[derive(Debug, Clone)]

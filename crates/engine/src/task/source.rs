@@ -137,6 +137,8 @@ impl SourceTask {
         let remaining = self.start.reader.as_ref().and_then(|reader| reader.remaining());
         self.start.metrics.add_read(self.start.split_index, rows.num_rows() as u64, bytes, remaining);
         let records = usize::try_from(next.0.saturating_sub(first.0)).ok();
+        let is_dense = records == Some(rows.num_rows() + bad_rows.len());
+        let bad: Arc<[Position]> = bad_rows.iter().map(|bad_row| bad_row.position).collect();
         let replay_until = self.start.replay.map(|replay| replay.until);
         if replay_until.is_some_and(|until| first >= until) {
             self.end_replay()?;
@@ -150,27 +152,27 @@ impl SourceTask {
         if replay_until.is_none_or(|until| next > until) {
             self.start.metrics.add_skipped(skipped_rows);
         }
-        // Bad records have positions between those of rows, so only a read without them tells each row's place.
-        let dense_rows = (records == Some(rows.num_rows())).then_some(rows.num_rows());
-        let replayed_rows = match (self.start.replay, dense_rows) {
-            (Some(replay), Some(_)) if replay.until < next => {
-                usize::try_from(replay.until.0.saturating_sub(first.0)).unwrap_or(0)
+        let replayed_rows = match self.start.replay {
+            Some(replay) if replay.until < next && is_dense => {
+                let records = usize::try_from(replay.until.0.saturating_sub(first.0)).unwrap_or(0);
+                records - bad.iter().filter(|position| **position < replay.until).count().min(records)
             }
-            (Some(_), _) => rows.num_rows(),
-            (None, _) => 0,
+            Some(_) => rows.num_rows(),
+            None => 0,
         };
         self.start.next = Some(first);
+        let rest = rows.num_rows() - replayed_rows;
         if replayed_rows > 0 {
-            self.feed(rows.slice(0, replayed_rows), first, dense_rows.map(|_| replayed_rows))?;
+            let dense = is_dense.then(|| (replayed_rows, Arc::clone(&bad)));
+            self.feed(rows.slice(0, replayed_rows), first, dense)?;
         }
+        let border = self.start.replay.map_or(first, |replay| if is_dense { replay.until } else { first });
         if self.start.replay.is_some_and(|replay| replay.until <= next) {
             self.end_replay()?;
         }
-        let rest = rows.num_rows() - replayed_rows;
         if rest > 0 {
-            let skipped = i64::try_from(replayed_rows).unwrap_or(0);
-            let first = Position(first.0.saturating_add(skipped));
-            self.feed(rows.slice(replayed_rows, rest), first, dense_rows.map(|_| rest))?;
+            let dense = is_dense.then_some((rest, bad));
+            self.feed(rows.slice(replayed_rows, rest), border, dense)?;
         }
         self.start.next = Some(next);
         self.start.cx.bad_rows.flush()
@@ -180,9 +182,9 @@ impl SourceTask {
         &mut self,
         rows: RecordBatch,
         first: Position,
-        dense_rows: Option<usize>,
+        dense: Option<(usize, Arc<[Position]>)>,
     ) -> Result<(), EngineError> {
-        self.start.cx.origin = Some(Origin { split: self.start.split.clone(), first, dense_rows });
+        self.start.cx.origin = Some(Origin { split: self.start.split.clone(), first, dense });
         self.start.chain.feed(Event::Batch(Batch::append_only(rows)), &mut self.start.cx)
     }
 }
