@@ -59,6 +59,8 @@ pub(crate) struct TaskContext {
     pub(crate) now: TimestampMs,
     /// While a split replays: windows that end at or before this time are closed and their rows dropped in silence.
     pub(crate) replay_horizon_ms: Option<i64>,
+    /// Whether every row at hand was read before the last epoch, so that its bad rows are known.
+    pub(crate) is_known: bool,
     pub(crate) origin: Option<Origin>,
     /// `None` when nothing is kept across restarts.
     pub(crate) retention: Option<Retention>,
@@ -77,13 +79,16 @@ impl TaskContext {
         }
     }
 
-    /// Gives a row of `rows` to the policy for bad rows.
+    /// Gives a row of `rows` to the policy for bad rows. The policy had those of a replay before.
     pub(crate) fn bad_row(
         &mut self,
         rows: &RecordBatch,
         row: usize,
         reason: &dyn std::fmt::Display,
     ) -> Result<(), EngineError> {
+        if self.is_known {
+            return Ok(());
+        }
         let reason = format!("{reason}; the row is {}", row_text(rows, row));
         let Some(origin) = &self.origin else { return self.bad_rows.take_anonymous(reason) };
         let position = origin.position_of(row, rows.num_rows());

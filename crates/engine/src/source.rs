@@ -80,6 +80,9 @@ pub enum Read {
 pub trait SplitReader: Send {
     /// Takes the next rows, or registers the waker of `context` and returns `Pending`.
     ///
+    /// An epoch leaves out a split that has not told a position yet. A reader that begins at an end which moves should
+    /// therefore say where it stands with a first batch without rows.
+    ///
     /// # Errors
     /// What the outside said, with the split and the position. An error ends the pipeline.
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Read, ConnectorError>>;

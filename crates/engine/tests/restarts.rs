@@ -170,6 +170,41 @@ fn a_stop_loses_and_repeats_nothing() {
     assert_eq!(windows_once(&windows.batches()), expected);
 }
 
+/// Windows of the wall clock: rows of the open one are read again after a restart, those of closed ones are not.
+#[test]
+fn processing_time_windows_resume() {
+    let clock = Arc::new(HeldClock::new(ms(1_000)));
+    let log = Log::new(vec![(0..9).map(|i| reading(i, "a", 1.0)).collect()], 1).max_batch(1).unbounded();
+    let collect = Collect::new(None);
+    let mut plans = Plans::default();
+    let source = plans.source(Arc::new(log.clone()));
+    let window = plans.window(source, 100, WindowTime::Processing);
+    plans.sink(window, "out", Arc::new(collect.clone()));
+    let store = MemoryStore::default();
+    let options = PipelineOptions { workers: 2, ..PipelineOptions::named("test") };
+    let start = || Driver::start(&plans.plan, &options, store.boxed(), clock.clone()).unwrap();
+    let mut driver = start();
+    for (now_ms, visible) in [(1_000, 4), (1_100, 6)] {
+        clock.set(ms(now_ms));
+        log.show(0, visible);
+        driver.run_until_quiet().unwrap();
+    }
+    driver.checkpoint();
+    driver.run_until_quiet().unwrap();
+    drop(driver);
+    let split = store.record().unwrap().splits[0].clone();
+    assert_eq!((split.position.0, split.reached.0, split.horizon), (4, 6, ms(1_099)));
+    clock.set(ms(1_250));
+    let mut driver = start();
+    log.show(0, 9);
+    driver.run_until_quiet().unwrap();
+    clock.set(ms(1_300));
+    driver.run_until_quiet().unwrap();
+    let rows: Vec<i64> = window_rows(&collect.batches()).into_iter().map(|(_, cell)| cell.rows).collect();
+    assert_eq!(rows, [4, 5], "each row is in one window");
+    assert_eq!(driver.progress().late_rows, 0);
+}
+
 /// A finished bounded pipeline is recorded and not repeated.
 #[test]
 fn a_finished_pipeline_is_not_repeated() {

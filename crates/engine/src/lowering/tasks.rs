@@ -291,7 +291,14 @@ impl<'a> Builder<'a> {
             Some(BadRowPolicy::DeadLetter(sink)) => Policy::DeadLetter(self.dead_letter(source, sink)?),
         };
         let bad_rows = BadRows::new(policy, metrics);
-        Ok(TaskContext { now: self.clock.now(), replay_horizon_ms: None, origin: None, retention, bad_rows })
+        Ok(TaskContext {
+            now: self.clock.now(),
+            replay_horizon_ms: None,
+            is_known: false,
+            origin: None,
+            retention,
+            bad_rows,
+        })
     }
 
     fn dead_letter(&mut self, source: usize, sink: &Arc<dyn Sink>) -> Result<SinkEnd, EngineError> {

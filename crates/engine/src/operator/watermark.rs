@@ -45,8 +45,9 @@ impl WatermarkAssigner {
         metrics: Arc<SourceMetrics>,
         now: TimestampMs,
     ) -> Self {
-        let idle_timeout_ms =
-            idle_timeout.map(|timeout| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX));
+        let idle_timeout_ms = idle_timeout
+            .filter(|timeout| !timeout.is_zero())
+            .map(|timeout| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX));
         Self {
             expression: [expression],
             time_column,

@@ -56,6 +56,7 @@ use crate::plan::{PipelineOptions, Plan};
 /// ```
 #[derive(Debug)]
 pub struct Pipeline {
+    name: String,
     handle: PipelineHandle,
     coordinator: Option<JoinHandle<Result<Summary, EngineError>>>,
 }
@@ -138,7 +139,7 @@ impl Pipeline {
             ended.map(|outcome| run.metrics.summary(outcome, started.elapsed()))
         });
         match spawned {
-            Ok(coordinator) => Ok(Self { handle, coordinator: Some(coordinator) }),
+            Ok(coordinator) => Ok(Self { name, handle, coordinator: Some(coordinator) }),
             Err(error) => {
                 handle.control.halt();
                 Err(EngineError::Thread { pipeline: name, error })
@@ -156,8 +157,9 @@ impl Pipeline {
     /// # Errors
     /// The first error that a source, a sink, a row or the epoch store caused; it ended the pipeline.
     pub fn wait(mut self) -> Result<Summary, EngineError> {
-        let panicked = || EngineError::Panicked { pipeline: "pipeline".to_owned() };
-        match self.coordinator.take() {
+        let panicked = || EngineError::Panicked { pipeline: self.name.clone() };
+        let coordinator = self.coordinator.take();
+        match coordinator {
             Some(coordinator) => coordinator.join().unwrap_or_else(|_| Err(panicked())),
             None => Err(panicked()),
         }

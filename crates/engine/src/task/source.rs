@@ -164,7 +164,9 @@ impl SourceTask {
         let rest = rows.num_rows() - replayed_rows;
         if replayed_rows > 0 {
             let dense = is_dense.then(|| (replayed_rows, Arc::clone(&bad)));
+            self.start.cx.is_known = is_dense || self.start.replay.is_some_and(|replay| next <= replay.until);
             self.feed(rows.slice(0, replayed_rows), first, dense)?;
+            self.start.cx.is_known = false;
         }
         let border = self.start.replay.map_or(first, |replay| if is_dense { replay.until } else { first });
         if self.start.replay.is_some_and(|replay| replay.until <= next) {

@@ -51,6 +51,7 @@ impl WindowTask {
         clock: Arc<dyn Clock>,
         closed: ClosedCell,
     ) -> Self {
+        let epoch = control.requested_epoch();
         Self {
             window,
             aggregate,
@@ -64,7 +65,7 @@ impl WindowTask {
             forwarded: None,
             has_ended: false,
             was_blocked: false,
-            epoch: Epoch(0),
+            epoch,
         }
     }
 
