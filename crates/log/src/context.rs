@@ -1,14 +1,17 @@
 //! What all partitions of a store share.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::Result;
 use crate::clock::Clock;
 use crate::data_directory::PreviousRun;
 use crate::durability::{FsyncPolicy, SyncQueue};
+use crate::error::IoContext;
 use crate::files::FileCache;
 use crate::fs::FileSystem;
 
@@ -31,6 +34,8 @@ pub(crate) struct Context {
     pub(crate) leader_epoch: i32,
     pub(crate) producer_expiration_ms: i64,
     pub(crate) checkpointed: Mutex<HashMap<(String, i32), Checkpointed>>,
+    /// Whether everything that a killed process left was synced, once that was tried.
+    pub(crate) leftovers_synced: Mutex<Option<bool>>,
 }
 
 impl Context {
@@ -40,6 +45,21 @@ impl Context {
 
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Makes durable what a killed process wrote and may not have synced: once, for all partitions.
+    ///
+    /// # Errors
+    /// [`LogError::Io`]; a failure is final, because the kernel may have dropped what it could not write.
+    pub(crate) fn sync_once(&self) -> Result<()> {
+        let mut synced = self.leftovers_synced.lock();
+        let outcome = match *synced {
+            Some(true) => return Ok(()),
+            Some(false) => Err(io::Error::other("an earlier sync of the data directory failed")),
+            None => self.fs().sync_all(&self.root),
+        };
+        *synced = Some(outcome.is_ok());
+        outcome.context("sync", &self.root)
     }
 
     /// Forgets what checkpoints said of a topic that is deleted.

@@ -169,10 +169,7 @@ impl Syncer {
         }
         for (partition, plan, outcome) in outcomes {
             let outcome = match (&root_outcome, plan.syncs_root()) {
-                (Err(_), true) => Err(LogError::PartitionOffline {
-                    topic: partition.topic().to_owned(),
-                    partition: partition.index(),
-                }),
+                (Err(_), true) => Err(partition.offline_error()),
                 _ => outcome,
             };
             partition.finish_sync(plan, outcome);

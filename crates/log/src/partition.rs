@@ -104,6 +104,8 @@ pub(crate) struct Writer {
     /// Whether names in the directory, or its own, were not synced.
     names_unsynced: bool,
     own_name_unsynced: bool,
+    /// Small files that were written and not synced.
+    files_unsynced: Vec<&'static str>,
     /// Age at which the active segment ends: `segment.ms` less the jitter.
     roll_ms: i64,
     /// Offset of the newest producer snapshot.
@@ -306,12 +308,17 @@ impl PartitionLog {
         if matches!(status, Status::Open | Status::Closed) {
             return Ok(status);
         }
-        let (topic, partition) = (self.topic.to_string(), self.index);
         match status {
-            Status::Offline | Status::Closing => Err(LogError::PartitionOffline { topic, partition }),
-            Status::Deleted => Err(LogError::PartitionDeleted { topic, partition }),
-            status => Ok(status),
+            Status::Deleted => {
+                let (topic, partition) = (self.topic.to_string(), self.index);
+                Err(LogError::PartitionDeleted { topic, partition })
+            }
+            _ => Err(self.offline_error()),
         }
+    }
+
+    pub(crate) fn offline_error(&self) -> LogError {
+        LogError::PartitionOffline { topic: self.topic.to_string(), partition: self.index }
     }
 
     /// The writer's lock on an open partition.

@@ -169,6 +169,7 @@ impl LogStore {
             leader_epoch: metadata.state().broker_epoch,
             producer_expiration_ms: options.producer_expiration_ms,
             checkpointed: Mutex::new(checkpointed),
+            leftovers_synced: Mutex::new(None),
         });
         let store = Self {
             syncer: Mutex::new(Some(Syncer::new(context.clone()))),

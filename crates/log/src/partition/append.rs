@@ -243,7 +243,8 @@ impl PartitionLog {
         let directory = self.directory();
         self.context.fs().create_dir_all(&directory).context("create", &directory)?;
         let path = directory.join(PARTITION_METADATA_FILE);
-        write_partition_metadata(self.context.fs(), &path, self.topic_id, self.durable_content())?;
+        write_partition_metadata(self.context.fs(), &path, self.topic_id, Durable::No)?;
+        writer.files_unsynced.push(PARTITION_METADATA_FILE);
         writer.has_directory = true;
         writer.own_name_unsynced = true;
         writer.names_unsynced = true;
@@ -256,18 +257,11 @@ impl PartitionLog {
             return Ok(());
         }
         let path = self.directory().join(LEADER_EPOCH_FILE);
-        write_leader_epochs(self.context.fs(), &path, writer.epochs.entries(), self.durable_content())?;
+        write_leader_epochs(self.context.fs(), &path, writer.epochs.entries(), Durable::No)?;
+        writer.files_unsynced.push(LEADER_EPOCH_FILE);
         writer.epochs_unwritten = false;
         writer.names_unsynced = true;
         Ok(())
-    }
-
-    /// How small files are written: a round of syncs covers their names.
-    fn durable_content(&self) -> Durable {
-        match self.context.policy {
-            FsyncPolicy::Group => Durable::OldOrNew,
-            FsyncPolicy::Interval | FsyncPolicy::None => Durable::No,
-        }
     }
 
     /// Writes the batches behind the segment's end. What a failed write left is cut off again.

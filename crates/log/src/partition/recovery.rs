@@ -48,7 +48,7 @@ impl PartitionLog {
         let mut segments = Vec::with_capacity(listing.logs.len());
         let config = self.config();
         writer.roll_ms = self.roll_ms(&config);
-        writer.epochs = self.read_epochs();
+        writer.epochs = self.read_epochs(&listing.logs)?;
         for (index, &base_offset) in listing.logs.iter().enumerate() {
             let previous_end = segments.last().map(|segment: &Arc<Segment>| segment.extent().next_offset);
             if self.is_gap(previous_end, base_offset, &checkpointed)? {
@@ -140,12 +140,25 @@ impl PartitionLog {
         }
     }
 
-    fn read_epochs(&self) -> LeaderEpochs {
+    /// Reads the leader epochs; where they are damaged, from the first batch of each segment.
+    fn read_epochs(&self, logs: &[i64]) -> Result<LeaderEpochs> {
         let path = self.directory().join(LEADER_EPOCH_FILE);
-        read_leader_epochs(self.context.fs(), &path).map(LeaderEpochs::new).unwrap_or_else(|error| {
-            tracing::warn!(%error, "leader epochs are taken from the records");
-            LeaderEpochs::default()
-        })
+        match read_leader_epochs(self.context.fs(), &path) {
+            Err(error @ LogError::Corrupt { .. }) => {
+                tracing::warn!(%error, "leader epochs are taken from the records")
+            }
+            found => return found.map(LeaderEpochs::new),
+        }
+        let (directory, mut epochs) = (self.directory(), LeaderEpochs::default());
+        for &base_offset in logs {
+            let path = FileKind::Log.path(&directory, base_offset);
+            let file = self.context.fs().open(&path, OpenMode::Existing).context("open", &path)?;
+            let size = file.size().context("read the size of", &path)?;
+            if let Scanned::Batch(batch) = BatchScan::new(&*file, path, 0, size).step()? {
+                epochs.assign(batch.header.partition_leader_epoch, batch.header.base_offset);
+            }
+        }
+        Ok(epochs)
     }
 
     /// Whether a segment that ends where the next begins needs no walk.
@@ -395,30 +408,23 @@ impl PartitionLog {
         checkpointed: &Checkpointed,
         log_end_offset: i64,
     ) -> Result<i64> {
-        let unsynced = !matches!(self.context.previous_run, PreviousRun::None | PreviousRun::Clean);
-        if !unsynced {
-            return Ok(log_end_offset);
-        }
-        if !writer.has_directory {
-            return Ok(checkpointed.recovery_point.min(log_end_offset));
+        let synced_before = checkpointed.recovery_point.min(log_end_offset);
+        match (self.context.previous_run, self.context.policy) {
+            (PreviousRun::None | PreviousRun::Clean, _) => return Ok(log_end_offset),
+            _ if !writer.has_directory => return Ok(synced_before),
+            (PreviousRun::Killed, FsyncPolicy::Group) => {
+                self.context.sync_once()?;
+                return Ok(log_end_offset);
+            }
+            // What was read after a power cut is on the disk, but for indexes that were made anew.
+            _ => {}
         }
         let view = self.view.read().clone();
-        let unsynced =
-            view.segments.iter().filter(|segment| segment.extent().next_offset > checkpointed.recovery_point);
-        if self.context.policy != FsyncPolicy::Group {
-            // The next sync has to cover them, whoever wrote them.
-            unsynced.for_each(|segment| segment.dirty.store(true, Ordering::Relaxed));
-            (writer.names_unsynced, writer.own_name_unsynced) = (true, true);
-            return Ok(checkpointed.recovery_point.min(log_end_offset));
-        }
-        for segment in unsynced {
-            segment.sync(&self.context.cache, true)?;
-            segment.dirty.store(false, Ordering::Relaxed);
-        }
-        let (directory, root) = (self.directory(), self.context.root());
-        self.context.fs().sync_dir(&directory).context("sync", &directory)?;
-        self.context.fs().sync_dir(root).context("sync", root)?;
-        Ok(log_end_offset)
+        let above = |segment: &&Arc<Segment>| segment.extent().next_offset > checkpointed.recovery_point;
+        // The next sync has to cover them, whoever wrote them.
+        view.segments.iter().filter(above).for_each(|segment| segment.dirty.store(true, Ordering::Relaxed));
+        (writer.names_unsynced, writer.own_name_unsynced) = (true, true);
+        Ok(synced_before)
     }
 
     /// Removes the files of segments, durably.

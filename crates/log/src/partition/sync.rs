@@ -11,6 +11,7 @@ use crate::Result;
 use crate::context::{Checkpointed, Context};
 use crate::durability::FsyncPolicy;
 use crate::error::IoContext;
+use crate::fs::OpenMode;
 use crate::segment::Segment;
 
 /// What a round syncs.
@@ -29,6 +30,7 @@ pub(crate) struct SyncPlan<'a> {
     _turn: MutexGuard<'a, ()>,
     mark: Mark,
     segments: Vec<(Arc<Segment>, bool)>,
+    small_files: Vec<PathBuf>,
     directory: Option<PathBuf>,
     root: bool,
 }
@@ -37,6 +39,7 @@ impl SyncPlan<'_> {
     /// Number of sync calls that it takes.
     pub(crate) fn sync_count(&self) -> usize {
         self.segments.iter().map(|(_, finished)| if *finished { 3 } else { 1 }).sum::<usize>()
+            + self.small_files.len()
             + usize::from(self.directory.is_some())
     }
 
@@ -49,6 +52,10 @@ impl SyncPlan<'_> {
     pub(crate) fn execute(&self, context: &Context) -> Result<()> {
         for (segment, finished) in &self.segments {
             segment.sync(&context.cache, *finished)?;
+        }
+        for path in &self.small_files {
+            let file = context.fs().open(path, OpenMode::Existing).context("open", path)?;
+            file.sync_data().context("sync", path)?;
         }
         match &self.directory {
             Some(directory) => context.fs().sync_dir(directory).context("sync", directory),
@@ -94,11 +101,12 @@ impl PartitionLog {
         }
         let directory = std::mem::take(&mut writer.names_unsynced).then(|| self.directory());
         let root = std::mem::take(&mut writer.own_name_unsynced);
+        let small_files = writer.files_unsynced.drain(..).map(|file| self.directory().join(file)).collect();
         drop(writer);
         if segments.is_empty() && directory.is_none() && !root && mark.offset <= self.recovery_point() {
             return None;
         }
-        Some(SyncPlan { _turn: turn, mark, segments, directory, root })
+        Some(SyncPlan { _turn: turn, mark, segments, small_files, directory, root })
     }
 
     /// Draws the consequences of a sync.
@@ -133,7 +141,6 @@ impl PartitionLog {
         let view = self.view.read().clone();
         if let Some(active) = view.segments.last() {
             active.seal(&self.context.cache)?;
-            active.sync(&self.context.cache, true)?;
             writer.names_unsynced = true;
         }
         self.set_status(Status::Closing);

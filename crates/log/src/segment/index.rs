@@ -17,6 +17,11 @@ use crate::fs::{File, read_exact_at};
 /// Entries kept in memory once they are written.
 const RECENT_ENTRIES_MAX: usize = 512;
 
+/// Entries that a search in a file reads at once in the end.
+const BLOCK_ENTRIES: usize = 128;
+/// Bytes of the largest kind of entry.
+const ENTRY_LEN_MAX: usize = 12;
+
 /// One entry of an index file.
 pub(crate) trait IndexEntry: Copy + std::fmt::Debug {
     /// Bytes of an entry.
@@ -160,7 +165,7 @@ pub(crate) fn floor_in_file<E: IndexEntry>(
     is_before: impl Fn(&E) -> bool,
 ) -> io::Result<Option<E>> {
     let (mut from, mut end, mut found) = (0, entries, None);
-    while from < end {
+    while end - from > BLOCK_ENTRIES {
         let middle = from + (end - from) / 2;
         let entry = entry_in_file(file, base_offset, middle)?;
         if is_before(&entry) {
@@ -170,6 +175,17 @@ pub(crate) fn floor_in_file<E: IndexEntry>(
             end = middle;
         }
     }
+    // The last steps of the search happen in one block.
+    let mut block = [0; BLOCK_ENTRIES * ENTRY_LEN_MAX];
+    let block = &mut block[..(end - from) * E::LEN];
+    read_exact_at(file, block, (from * E::LEN) as u64)?;
+    for bytes in block.chunks_exact(E::LEN) {
+        let entry = E::decode(bytes, base_offset).ok_or(io::ErrorKind::InvalidData)?;
+        if !is_before(&entry) {
+            break;
+        }
+        found = Some(entry);
+    }
     Ok(found)
 }
 
@@ -178,7 +194,7 @@ pub(crate) fn floor_in_file<E: IndexEntry>(
 /// # Errors
 /// As [`floor_in_file`].
 pub(crate) fn entry_in_file<E: IndexEntry>(file: &dyn File, base_offset: i64, index: usize) -> io::Result<E> {
-    let mut buffer = [0; 16];
+    let mut buffer = [0; ENTRY_LEN_MAX];
     let buffer = &mut buffer[..E::LEN];
     read_exact_at(file, buffer, (index * E::LEN) as u64)?;
     E::decode(buffer, base_offset).ok_or_else(|| io::ErrorKind::InvalidData.into())

@@ -17,7 +17,7 @@ use crate::error::IoContext;
 use crate::fs::{Durable, FileSystem};
 use crate::metadata::{DeletedTopic, MetadataRecord, MetadataState};
 use crate::names::{DELETE_SUFFIX, discarded_directory, parse_partition_directory};
-use crate::partition::PartitionLog;
+use crate::partition::{PartitionLog, SyncScope};
 use crate::{ErrorKind, LogError, Result};
 
 /// Reads what is known of all partitions. A damaged checkpoint counts as empty: everything is then walked.
@@ -216,13 +216,16 @@ impl LogStore {
                 continue;
             }
             let Some((topic, partition)) = parse_partition_directory(&entry.name) else { continue };
-            let owner = self.owner(&path)?;
-            let is_deleted = |(id, deleted): &(&Uuid, &DeletedTopic)| {
-                let named = deleted.name == topic && partition < deleted.partitions;
+            let had = |deleted: &DeletedTopic| deleted.name == topic && partition < deleted.partitions;
+            let candidates: Vec<Uuid> =
+                deleted.iter().filter_map(|(&id, deleted)| had(deleted).then_some(id)).collect();
+            let owner = if candidates.is_empty() { None } else { self.owner(&path)? };
+            let is_deleted = |id: &&Uuid| match owner {
+                Some(owner) => owner == **id,
                 // Without an id in it, a directory is that of the topic that has its name.
-                named && owner.map_or(self.partition(topic, partition).is_none(), |owner| owner == **id)
+                None => self.partition(topic, partition).is_none(),
             };
-            if let Some((&id, _)) = deleted.iter().find(is_deleted) {
+            if let Some(&id) = candidates.iter().find(is_deleted) {
                 let to = root.join(discarded_directory(topic, partition, DELETE_SUFFIX));
                 fs.rename(&path, &to).context("rename", &path)?;
                 renamed = true;
@@ -257,14 +260,16 @@ impl LogStore {
         self.topics().iter().flat_map(|topic| &*topic.partitions).try_for_each(&mut act)
     }
 
+    fn all_partitions(&self) -> Vec<Arc<PartitionLog>> {
+        self.topics().iter().flat_map(|topic| topic.partitions.iter().cloned()).collect()
+    }
+
     /// Syncs everything that was appended, whatever the policy.
     ///
     /// # Errors
     /// [`LogError::Io`] of the data directory; partitions that fail go offline.
     pub fn flush(&self) -> Result<()> {
-        let partitions: Vec<_> =
-            self.topics().iter().flat_map(|topic| topic.partitions.iter().cloned()).collect();
-        sync_now(&self.context, &partitions)
+        sync_now(&self.context, &self.all_partitions())
     }
 
     /// Stops in order: partitions take no more appends, everything is synced, and the next start has nothing to check.
@@ -279,12 +284,24 @@ impl LogStore {
             sound &= !partition.is_offline();
             partition.prepare_close()
         })?;
-        self.flush()?;
-        self.for_each_partition(|partition| {
+        let partitions = self.all_partitions();
+        let plans: Vec<_> = partitions
+            .iter()
+            .filter_map(|partition| Some((partition, partition.plan_sync(SyncScope::Everything)?)))
+            .collect();
+        let root = self.context.root();
+        // One sync of everything: ten thousand partitions stop as fast as one.
+        if let Err(error) = self.context.fs().sync_all(root) {
+            sound = false;
+            tracing::error!(%error, path = %root.display(), "data directory cannot be synced");
+        }
+        for (partition, plan) in plans {
+            partition.finish_sync(plan, if sound { Ok(()) } else { Err(partition.offline_error()) });
+        }
+        for partition in &partitions {
             sound &= !partition.is_offline();
             partition.finish_close();
-            Ok(())
-        })?;
+        }
         let _administration = self.administration.lock();
         self.write_checkpoints_without(None)?;
         if sound { self.directory.mark_clean() } else { Ok(()) }
