@@ -1,4 +1,16 @@
 //! The log: Kafka's own segment files, their recovery and retention, and the metadata log.
+//!
+//! [`LogStore`] is an open data directory; [`Topic`] and [`PartitionLog`] are what it holds. A partition takes whole record
+//! batches ([`PartitionLog::append`]) and gives slices of files ([`PartitionLog::read`]); when an append may be acknowledged is
+//! told by its [`Acknowledgement`] and the partition's [`PartitionListener`], as the store's [`FsyncPolicy`] has it.
+//!
+//! Everything is synchronous and may wait for the disk, except what only looks at numbers: call it from threads that serve
+//! no sockets. The formats are drawn in `docs/formats/log-directory.md` and `docs/formats/metadata-log.md`.
+//!
+//! *Architecture invariants*: all I/O goes through [`fs`], so that crashes can be simulated at every operation; no bytes of records are
+//! decoded but headers (and, to find a record by its timestamp, one batch); nothing here knows requests, groups or clients.
+//!
+//! Not here: compaction, markers and the aborted index of transactions, replication.
 pub mod checkpoint;
 mod clock;
 pub mod config;

@@ -242,12 +242,21 @@ impl Segment {
         Ok(found)
     }
 
-    /// Sets what [`Self::max_timestamp`] answers, after a walk over the end of the segment.
-    pub(crate) fn raise_max_timestamp(&self, cache: &FileCache, candidate: MaxTimestamp) -> Result<()> {
-        let indexed = self.max_timestamp(cache)?;
-        let newest = if candidate.timestamp_ms > indexed.timestamp_ms { candidate } else { indexed };
-        self.tail.lock().max_timestamp = Some(newest);
+    /// Reads the newest entry of the time index into memory, before a walk adds to it.
+    pub(crate) fn remember_newest(&self, cache: &FileCache) -> Result<()> {
+        let newest = self.max_timestamp(cache)?;
+        let mut tail = self.tail.lock();
+        tail.max_timestamp = Some(newest);
+        if newest.timestamp_ms >= 0 {
+            tail.times.remember(TimeEntry { timestamp_ms: newest.timestamp_ms, offset: newest.offset });
+        }
         Ok(())
+    }
+
+    /// Whether the time index is about nothing behind the segment's end.
+    pub(crate) fn is_time_index_within(&self) -> bool {
+        let tail = self.tail.lock();
+        tail.times.last_in_memory().is_none_or(|last| last.offset < tail.next_offset)
     }
 
     /// The first batch that ends at or after `offset`; `None` when the segment (up to `end`) has none.

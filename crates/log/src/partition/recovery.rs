@@ -26,7 +26,7 @@ use crate::leader_epoch::LeaderEpochs;
 use crate::names::{DELETED, FileKind, STRAY_SUFFIX, discarded_directory};
 use crate::segment::index::{IndexEntry, OffsetEntry, TimeEntry, entry_in_file};
 use crate::segment::scan::{BatchScan, Scanned};
-use crate::segment::{Found, MaxTimestamp, Segment};
+use crate::segment::{Found, Segment};
 use crate::{LogError, Result};
 
 /// What lies in a partition's directory.
@@ -229,9 +229,14 @@ impl PartitionLog {
             let checked = self.context.previous_run == PreviousRun::Killed;
             let mut start = self.last_indexed(&directory, base_offset, size)?.unwrap_or_default();
             start.check_from_offset = checked.then_some(i64::MIN);
+            start.time_entries = self.entries::<TimeEntry>(&directory, FileKind::TimeIndex, base_offset)?;
             start
         };
-        let (segment, torn_at) = self.walk_segment(Some(writer), base_offset, start, size)?;
+        let (mut segment, torn_at) = self.walk_segment(Some(writer), base_offset, start, size)?;
+        if !segment.is_time_index_within() {
+            let start = Start::default();
+            segment = self.walk_segment(None, base_offset, start, torn_at.unwrap_or(size))?.0;
+        }
         let Some(torn_at) = torn_at else { return Ok((segment, false)) };
         let (end_offset, path) = (segment.extent().next_offset, segment.log_path());
         let synced = match self.context.previous_run {
@@ -270,7 +275,7 @@ impl PartitionLog {
             time_entries: start.time_entries,
         };
         let segment = Segment::found(&directory, base_offset, now_ms, found);
-        segment.raise_max_timestamp(&self.context.cache, MaxTimestamp::NONE)?;
+        segment.remember_newest(&self.context.cache)?;
         let file = segment.log_file(&self.context.cache)?;
         if start.position > 0 {
             self.set_first_timestamp(&segment, &*file, size)?;
@@ -315,45 +320,18 @@ impl PartitionLog {
         let log = fs.open(&log_path, OpenMode::Existing).context("open", &log_path)?;
         while entries > 0 {
             let entry = entry_in_file::<OffsetEntry>(&*index, base_offset, entries - 1);
-            entries -= 1;
-            let Ok(entry) = entry else { continue };
-            if entry.position >= size {
-                continue;
-            }
-            let mut scan = BatchScan::new(&*log, log_path.clone(), entry.position, size);
-            if let Scanned::Batch(batch) = scan.step()?
+            if let Ok(entry) = entry
+                && entry.position < size
+                && let Scanned::Batch(batch) =
+                    BatchScan::new(&*log, log_path.clone(), entry.position, size).step()?
                 && batch.header.last_offset() == entry.offset
             {
-                let time_entries = self.time_entries_up_to(directory, base_offset, entry.offset)?;
-                // The entry itself is made again by the walk, which begins at its batch.
-                return Ok(Some(Start {
-                    position: entry.position,
-                    offset: Some(batch.header.base_offset),
-                    offset_entries: entries,
-                    time_entries,
-                    ..Start::default()
-                }));
-            }
-        }
-        Ok(None)
-    }
-
-    /// How many entries of the time index are about batches before the one that ends at `offset`.
-    fn time_entries_up_to(&self, directory: &Path, base_offset: i64, offset: i64) -> Result<usize> {
-        let path = FileKind::TimeIndex.path(directory, base_offset);
-        let mut entries = self.entries::<TimeEntry>(directory, FileKind::TimeIndex, base_offset)?;
-        if entries == 0 {
-            return Ok(0);
-        }
-        let file = self.context.fs().open(&path, OpenMode::Existing).context("open", &path)?;
-        while entries > 0 {
-            let entry: TimeEntry = entry_in_file(&*file, base_offset, entries - 1).context("read", &path)?;
-            if entry.offset < offset {
-                break;
+                let (position, offset) = (entry.position, Some(batch.header.base_offset));
+                return Ok(Some(Start { position, offset, offset_entries: entries, ..Start::default() }));
             }
             entries -= 1;
         }
-        Ok(entries)
+        Ok(None)
     }
 
     fn set_first_timestamp(&self, segment: &Segment, file: &dyn File, size: u64) -> Result<()> {
@@ -485,7 +463,7 @@ struct Start {
     position: u64,
     /// Offset of the batch at `position`; the segment's base when absent.
     offset: Option<i64>,
-    /// Index entries that are about earlier batches.
+    /// Index entries that stay: up to that of the batch at `position`, and those of the time index that are there.
     offset_entries: usize,
     time_entries: usize,
     /// Batches that end at this offset or behind it have their checksums checked.

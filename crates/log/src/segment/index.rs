@@ -111,6 +111,12 @@ impl<E: IndexEntry> SparseIndex<E> {
         self.unwritten += 1;
     }
 
+    /// Keeps the last entry of the file in memory.
+    pub(crate) fn remember(&mut self, last: E) {
+        debug_assert!(self.recent.is_empty() && self.written > 0, "the last entry is already in memory");
+        self.recent.push_back(last);
+    }
+
     pub(crate) fn last_in_memory(&self) -> Option<&E> {
         self.recent.back()
     }
