@@ -352,6 +352,13 @@ impl PartitionLog {
         }
     }
 
+    /// Stops serving a partition in which damage was found.
+    fn quarantine(&self, error: &LogError) {
+        if error.kind() == ErrorKind::Corrupt {
+            self.go_offline(error);
+        }
+    }
+
     /// Moves the high watermark up to `mark`, and tells the listener.
     fn advance_high_watermark(&self, mark: Mark) {
         {

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -19,9 +19,11 @@ use crate::{LogError, Result};
 
 pub(crate) mod index;
 pub(crate) mod scan;
+mod verified;
 
 use index::{Floor, IndexEntry, OffsetEntry, SparseIndex, TimeEntry, entry_in_file, floor_in_file};
 use scan::{BatchScan, ScannedBatch};
+use verified::VerifiedRanges;
 
 /// Positions are 32-bit signed integers in the index.
 pub(crate) const SEGMENT_BYTES_MAX: u64 = i32::MAX as u64;
@@ -72,6 +74,9 @@ pub(crate) struct Segment {
     tail: Mutex<Tail>,
     /// Whether it has bytes that no sync has covered.
     pub(crate) dirty: AtomicBool,
+    /// Bytes that were there when the segment was opened: their checksums are compared at the first read.
+    found_bytes: AtomicU64,
+    verified: Mutex<VerifiedRanges>,
 }
 
 /// What is known of a segment found on the disk.
@@ -113,6 +118,8 @@ impl Segment {
             time_file: file(FileKind::TimeIndex),
             tail: Mutex::new(tail),
             dirty: AtomicBool::new(false),
+            found_bytes: AtomicU64::new(found.size),
+            verified: Mutex::default(),
         }
     }
 
@@ -298,6 +305,38 @@ impl Segment {
             whole_end = batch.end_position();
         }
         Err(LogError::Corrupt { what: "offset index", path: self.offset_file.path(), position: 0 })
+    }
+
+    /// Takes note that a walk found bytes up to `end`, and had compared their checksums from `from` on.
+    pub(crate) fn set_found(&self, from: u64, end: u64) {
+        self.found_bytes.store(end, Ordering::Relaxed);
+        if from < end {
+            self.verified.lock().add(from, end);
+        }
+    }
+
+    /// Compares the checksums of batches that this process did not write and has not looked at yet.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`].
+    pub(crate) fn verify(&self, cache: &FileCache, from: u64, end: u64) -> Result<()> {
+        let end = end.min(self.found_bytes.load(Ordering::Relaxed));
+        if from >= end {
+            return Ok(());
+        }
+        loop {
+            let gap = self.verified.lock().first_gap(from, end);
+            let Some((start, stop)) = gap else { return Ok(()) };
+            let file = self.log.open(cache)?;
+            let mut scan = BatchScan::new(&*file, self.log.path(), start, stop);
+            while let Some(batch) = scan.next_sound()? {
+                if !scan.check_crc(&batch)? {
+                    let (path, position) = (self.log.path(), batch.position);
+                    return Err(LogError::Corrupt { what: "record batch", path, position });
+                }
+            }
+            self.verified.lock().add(start, stop);
+        }
     }
 
     /// Where to look for the first record with a timestamp of at least `timestamp_ms`.

@@ -57,8 +57,14 @@ impl PartitionLog {
                 };
                 Ok(Some(FoundOffset { offset, timestamp_ms: -1, leader_epoch: Some(self.leader_epoch()) }))
             }
-            OffsetSpec::MaxTimestamp => Ok(self.find_max_timestamp()?.filter(visible)),
-            OffsetSpec::Timestamp(timestamp_ms) => Ok(self.find_timestamp(timestamp_ms)?.filter(visible)),
+            OffsetSpec::MaxTimestamp => {
+                let found = self.find_max_timestamp().inspect_err(|error| self.quarantine(error))?;
+                Ok(found.filter(visible))
+            }
+            OffsetSpec::Timestamp(timestamp_ms) => {
+                let found = self.find_timestamp(timestamp_ms).inspect_err(|error| self.quarantine(error))?;
+                Ok(found.filter(visible))
+            }
         }
     }
 
@@ -107,6 +113,7 @@ impl PartitionLog {
             {
                 continue;
             }
+            segment.verify(&self.context.cache, batch.position, batch.end_position())?;
             read_batch(&*file, &path, &batch, &mut bytes)?;
             let corrupt =
                 || LogError::Corrupt { what: "record", path: path.clone(), position: batch.position };

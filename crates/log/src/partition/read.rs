@@ -2,7 +2,8 @@
 //!
 //! Nothing of the records is read here. Slices begin at the batch that holds the offset and end at a batch boundary: at the
 //! bound the reader may see up to, or at the last batch that fits the wanted size. Both ends come from what is in
-//! memory wherever a reader follows the log; otherwise from the sparse index and a walk over at most a few headers.
+//! memory wherever a reader follows the log; otherwise from the sparse index and a walk over at most a few headers. Only what an
+//! earlier process wrote is read once, to compare its checksums: damage takes the partition offline and is never served.
 
 use std::fmt;
 use std::sync::Arc;
@@ -148,7 +149,7 @@ impl PartitionLog {
             });
         }
         if request.offset < bound.offset {
-            self.collect(request, bound, &mut found.slices)?;
+            self.collect(request, bound, &mut found.slices).inspect_err(|error| self.quarantine(error))?;
         }
         Ok(found)
     }
@@ -203,6 +204,7 @@ impl PartitionLog {
             let first = slices.is_empty() && request.at_least_one_batch;
             let stop = self.stop_in(segment, start, end, left, first)?;
             if stop.position > start {
+                segment.verify(&self.context.cache, start, stop.position)?;
                 let file = segment.log_file(&self.context.cache)?;
                 slices.push(FileSlice { file, position: start, length: stop.position - start });
                 left = left.saturating_sub(stop.position - start);

@@ -281,6 +281,7 @@ impl PartitionLog {
             self.set_first_timestamp(&segment, &*file, size)?;
         }
         let mut scan = BatchScan::new(&*file, segment.log_path(), start.position, size);
+        let mut checked_from = u64::MAX;
         let torn_at = loop {
             let batch = match scan.step()? {
                 Scanned::Batch(batch) => batch,
@@ -301,9 +302,13 @@ impl PartitionLog {
                 let news = writer.epochs.assign(header.partition_leader_epoch, header.base_offset);
                 writer.epochs_unwritten |= news;
             }
+            if checked {
+                checked_from = checked_from.min(batch.position);
+            }
             segment.add_batch(&batch, &config);
             segment.flush_indexes_if_due(&self.context.cache)?;
         };
+        segment.set_found(checked_from, segment.extent().size);
         Ok((segment, torn_at))
     }
 

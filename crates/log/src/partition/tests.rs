@@ -190,6 +190,43 @@ fn damage_below_the_recovery_point_quarantines_and_cuts_nothing() {
 }
 
 #[test]
+fn damage_is_never_served_and_takes_the_partition_offline() {
+    for position in [20, 60, 5000, 12_000] {
+        let bench = Bench::new(13, FsyncPolicy::Group);
+        let (store, partition) = bench.with_topic([]);
+        for _ in 0..100 {
+            partition.append(&batch(1, 100)).unwrap();
+        }
+        let path = partition.directory().join("00000000000000000000.log");
+        store.close().unwrap();
+        drop(store);
+        let store = bench.open().unwrap();
+        let partition = store.partition("t", 0).unwrap();
+        partition.open().unwrap();
+        bench.fs.damage(&path, position).unwrap();
+        let outcome = read(&partition, position as i64 / batch(1, 100).len() as i64, 150);
+        assert!(matches!(outcome, Err(LogError::Corrupt { .. })), "{position}: {outcome:?}");
+        assert!(partition.is_offline());
+    }
+}
+
+#[test]
+fn what_was_checked_is_not_checked_again() {
+    let bench = Bench::new(14, FsyncPolicy::None);
+    let (store, partition) = bench.with_topic([]);
+    for _ in 0..10 {
+        partition.append(&batch(1, 100)).unwrap();
+    }
+    store.close().unwrap();
+    drop(store);
+    let store = bench.open().unwrap();
+    let partition = store.partition("t", 0).unwrap();
+    read(&partition, 0, u64::MAX).unwrap();
+    bench.fs.damage(&partition.directory().join("00000000000000000000.log"), 100).unwrap();
+    assert!(read(&partition, 0, u64::MAX).is_ok(), "checksums were compared by the first read");
+}
+
+#[test]
 fn segments_roll_by_size_and_time_and_reads_cross_them() {
     let bench = Bench::new(9, FsyncPolicy::None);
     let (_store, partition) = bench.with_topic([("segment.bytes", "1048576"), ("segment.ms", "60000")]);
