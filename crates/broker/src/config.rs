@@ -123,7 +123,7 @@ impl BrokerConfig {
             offset_metadata_bytes_max: 4096,
             retention_check_interval: Duration::from_secs(5 * 60),
             checkpoint_interval: Duration::from_secs(60),
-            disk_threads: cores.clamp(1, 8),
+            disk_threads: (cores / 2).clamp(1, 8),
             shutdown_timeout: Duration::from_secs(5),
         }
     }
