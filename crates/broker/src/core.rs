@@ -12,7 +12,7 @@ use millstream_log::{Clock, LogStore, NewTopic};
 use millstream_wire::ErrorCode;
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::api::{FetchSessions, Refusal};
@@ -214,38 +214,66 @@ impl Core {
         }
     }
 
+    /// Does a change to its end, whatever becomes of the client that asked for it: the log and the table of topics must
+    /// not part because somebody hung up in between.
+    async fn to_its_end<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (done, outcome) = oneshot::channel();
+        self.spawn(async move { _ = done.send(change.await) });
+        // Only a broker that stops does not finish it.
+        outcome.await.unwrap_or_else(|_| Err(ErrorCode::NotController.into()))
+    }
+
     /// Creates a topic; it is durable when this returns.
-    pub(crate) async fn create_topic(&self, new: NewTopic) -> Result<Arc<Topic>, Refusal> {
-        let _administration = self.administration.lock().await;
-        let created = self.on_disk(move |store| store.create_topic(new)).await?;
-        tracing::info!(topic = %created.name, partitions = created.partitions.len(), "topic is created");
-        Ok(self.put(adopt(&created, None)))
+    pub(crate) async fn create_topic(self: &Arc<Self>, new: NewTopic) -> Result<Arc<Topic>, Refusal> {
+        let core = Arc::clone(self);
+        self.to_its_end(async move {
+            let _administration = core.administration.lock().await;
+            let created = core.on_disk(move |store| store.create_topic(new)).await?;
+            tracing::info!(topic = %created.name, partitions = created.partitions.len(), "topic is created");
+            Ok(core.put(adopt(&created, None)))
+        })
+        .await
     }
 
     /// Gives a topic more partitions.
-    pub(crate) async fn create_partitions(&self, topic: &Topic, count: i32) -> Result<Arc<Topic>, Refusal> {
-        let _administration = self.administration.lock().await;
-        let name = Arc::clone(&topic.name);
-        let grown = self.on_disk(move |store| store.create_partitions(&name, count)).await?;
-        let current = self.topics().by_id(topic.id).cloned();
-        Ok(self.put(adopt(&grown, current.as_deref())))
+    pub(crate) async fn create_partitions(
+        self: &Arc<Self>,
+        topic: &Topic,
+        count: i32,
+    ) -> Result<Arc<Topic>, Refusal> {
+        let (core, name, id) = (Arc::clone(self), Arc::clone(&topic.name), topic.id);
+        self.to_its_end(async move {
+            let _administration = core.administration.lock().await;
+            let grown = core.on_disk(move |store| store.create_partitions(&name, count)).await?;
+            let current = core.topics().by_id(id).cloned();
+            Ok(core.put(adopt(&grown, current.as_deref())))
+        })
+        .await
     }
 
-    /// Deletes a topic.
-    pub(crate) async fn delete_topic(&self, id: Uuid) -> Result<(), Refusal> {
-        let _administration = self.administration.lock().await;
-        self.on_disk(move |store| store.delete_topic(id)).await?;
-        let removed = {
-            let mut topics = self.topics.write();
-            let mut table = TopicTable::clone(&topics);
-            let removed = table.remove(id);
-            *topics = Arc::new(table);
-            removed
-        };
-        for partition in removed.iter().flat_map(|topic| &topic.partitions) {
-            partition.wake_watchers();
-        }
-        Ok(())
+    /// Deletes a topic, and what groups have committed for it.
+    pub(crate) async fn delete_topic(self: &Arc<Self>, id: Uuid) -> Result<(), Refusal> {
+        let core = Arc::clone(self);
+        self.to_its_end(async move {
+            let _administration = core.administration.lock().await;
+            core.on_disk(move |store| store.delete_topic(id)).await?;
+            let removed = {
+                let mut topics = core.topics.write();
+                let mut table = TopicTable::clone(&topics);
+                let removed = table.remove(id);
+                *topics = Arc::new(table);
+                removed
+            };
+            if let Some(topic) = removed {
+                topic.partitions.iter().for_each(|partition| partition.wake_all());
+                core.groups.forget_topic(&topic.name);
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Changes the configurations that were set on a topic. `change` sees them as they are.

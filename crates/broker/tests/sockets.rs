@@ -209,7 +209,9 @@ async fn a_stop_answers_a_long_poll_and_closes_every_connection() {
     assert_eq!(idle.read(&mut [0; 1]).unwrap_or(0), 0);
     let again = Broker::start(config(&directory)).await.unwrap();
     let mut stream = connect(&again);
-    stream.write_all(&request(12, 1, &MetadataRequest { topics: None, ..MetadataRequest::default() })).unwrap();
+    stream
+        .write_all(&request(12, 1, &MetadataRequest { topics: None, ..MetadataRequest::default() }))
+        .unwrap();
     let all = frame::decode_response::<MetadataRequest>(read_frame(&mut stream), 12, 1).unwrap();
     assert_eq!(all.topics.len(), 1);
     again.shutdown().await.unwrap();
@@ -256,6 +258,9 @@ async fn metrics_tell_requests_offsets_and_lag() {
     let broker = Broker::start(config(&directory)).await.unwrap();
     let mut stream = connect(&broker);
     stream.write_all(&request(12, 1, &create("t"))).unwrap();
+    read_frame(&mut stream);
+    // The first reader opens the partition.
+    stream.write_all(&request(12, 2, &FetchRequest { max_wait_ms: 0, ..long_poll("t") })).unwrap();
     read_frame(&mut stream);
     let mut registry = prometheus_client::registry::Registry::default();
     broker.register_metrics(&mut registry);

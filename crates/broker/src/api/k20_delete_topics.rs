@@ -47,11 +47,7 @@ async fn delete(core: &Arc<Core>, wanted: DeleteTopicState) -> DeletableTopicRes
         Ok(topic) => {
             result.name = Some(topic.name.to_string());
             result.topic_id = topic.id;
-            let deleted = core.delete_topic(topic.id).await;
-            if deleted.is_ok() {
-                core.groups.forget_topic(&topic.name);
-            }
-            deleted
+            core.delete_topic(topic.id).await
         }
         Err(refusal) => Err(refusal),
     };

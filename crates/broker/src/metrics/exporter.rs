@@ -1,10 +1,11 @@
 //! Offsets of partitions and groups under the names of kafka_exporter, which dashboards and alerts know.
 //!
-//! They are read from memory when somebody asks: nothing is counted for them on the way of a record. Partitions that were
-//! not used since the start say 0 until they are.
+//! They are read from memory when somebody asks: nothing is counted for them on the way of a record. A partition that was not
+//! used since the start is not open and its offsets are not known yet: it is left out, and opened for the next time.
 
 use std::sync::{Arc, Weak};
 
+use millstream_log::PartitionLog;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -118,9 +119,8 @@ fn encode_topics(
     let help = "Number of partitions of a topic";
     Values { name: "kafka_topic_partitions", help, values: counts }.encode(encoder)?;
     let node = i64::from(core.config.node_id);
+    let (mut current, mut oldest) = (Vec::new(), Vec::new());
     let mut per_partition = [
-        ("kafka_topic_partition_current_offset", "Offset after the last readable record", Vec::new()),
-        ("kafka_topic_partition_oldest_offset", "Offset of the first record", Vec::new()),
         ("kafka_topic_partition_leader", "Broker that leads the partition", Vec::new()),
         ("kafka_topic_partition_replicas", "Number of replicas", Vec::new()),
         ("kafka_topic_partition_in_sync_replica", "Number of replicas that are in sync", Vec::new()),
@@ -132,25 +132,36 @@ fn encode_topics(
             let log = &partition.log;
             let is_online = i64::from(!log.is_offline());
             let leader = if log.is_offline() { -1 } else { node };
-            let values = [
-                log.high_watermark(),
-                log.log_start_offset(),
-                leader,
-                1,
-                is_online,
-                1 - is_online,
-                is_online,
-            ];
+            let values = [leader, 1, is_online, 1 - is_online, is_online];
             let labels = PartitionLabels { topic: topic.name.to_string(), partition: log.index() };
+            if log.is_open() {
+                current.push((labels.clone(), log.high_watermark()));
+                oldest.push((labels.clone(), log.log_start_offset()));
+            } else if !log.is_offline() {
+                open_later(core, log);
+            }
             for ((_, _, collected), value) in per_partition.iter_mut().zip(values) {
                 collected.push((labels.clone(), value));
             }
         }
     }
+    let (name, help) = ("kafka_topic_partition_current_offset", "Offset after the last readable record");
+    Values { name, help, values: current }.encode(encoder)?;
+    let (name, help) = ("kafka_topic_partition_oldest_offset", "Offset of the first record");
+    Values { name, help, values: oldest }.encode(encoder)?;
     for (name, help, values) in per_partition {
         Values { name, help, values }.encode(encoder)?;
     }
     Ok(())
+}
+
+fn open_later(core: &Core, log: &Arc<PartitionLog>) {
+    let log = Arc::clone(log);
+    core.disks.read(Box::new(move || {
+        if let Err(error) = log.open() {
+            tracing::debug!(topic = log.topic(), partition = log.index(), %error, "partition cannot be opened");
+        }
+    }));
 }
 
 fn encode_groups(
@@ -170,8 +181,13 @@ fn encode_groups(
                 };
                 offsets.push((labels.clone(), committed.offset));
                 let known = table.by_name(topic).and_then(|topic| topic.partition(partition));
-                // What is not there any more has no lag.
-                let end = known.map_or(committed.offset, |partition| partition.log.high_watermark());
+                let end = match known {
+                    Some(partition) if partition.log.is_open() => partition.log.high_watermark(),
+                    // Not known yet.
+                    Some(_) => continue,
+                    // What is not there any more has no lag.
+                    None => committed.offset,
+                };
                 let lag = (end - committed.offset).max(0);
                 sum += lag;
                 lags.push((labels, lag));

@@ -90,8 +90,9 @@ impl Partition {
         }
     }
 
-    /// Tells everybody who waits: the topic is gone, or the broker stops.
-    pub(crate) fn wake_watchers(&self) {
+    /// Tells everybody who waits for records or acknowledgements to look again: the topic is gone.
+    pub(crate) fn wake_all(&self) {
+        self.events.give_due();
         self.events.wake_watchers();
     }
 }

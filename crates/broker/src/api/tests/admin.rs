@@ -127,6 +127,23 @@ async fn topics_are_created_as_kafka_would_or_refused_with_its_codes() {
     assert_eq!(names, ["d", "taken.one"], "nothing refused was created");
 }
 
+/// A client that hung up while its topic was being created left a topic that was in the log and nowhere else:
+/// "already exists" and "unknown topic" at once. Found by killing brokers and clients in a loop.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_hangs_up_leaves_no_half_made_topic() {
+    let mut test = TestBroker::start().await;
+    for number in 0..50 {
+        let name = format!("t{number}");
+        let request = || CreateTopicsRequest { topics: vec![topic(&name, 1, 1)], ..Default::default() };
+        let mut hasty = TestClient::connect(&test.broker);
+        hasty.send(7, request()).await;
+        drop(hasty);
+        let code = test.ask(7, request()).await.topics[0].error_code;
+        assert!([0, ErrorCode::TopicAlreadyExists.code()].contains(&code));
+        assert_eq!(test.produce(&name, 0, batch(&[(None, "v")])).await.error_code, 0, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn deleted_topics_are_gone_and_unknown_ones_are_said() {
     let mut test = TestBroker::start().await;
