@@ -9,6 +9,7 @@ pub mod blackhole;
 pub mod datagen;
 pub mod filesystem;
 mod format;
+pub mod kafka;
 pub mod options;
 pub mod print;
 
@@ -17,21 +18,29 @@ use std::sync::Arc;
 use millstream_engine::connector::{Connector, ConnectorError};
 use tokio::runtime::Handle;
 
+use kafka::{Clusters, Kafka};
+
 /// What connectors need of the process around them.
 #[derive(Debug, Clone)]
 pub struct Environment {
     /// The runtime that does their I/O and keeps their timers.
     pub runtime: Handle,
+    /// The clusters that `kafka` tables can mean.
+    pub clusters: Clusters,
 }
 
-/// Every connector there is.
-pub fn connectors(environment: &Environment) -> Vec<Arc<dyn Connector>> {
-    vec![
+/// Every connector there is, and the one among them that also keeps epochs and dead letters.
+pub fn connectors(environment: &Environment) -> (Vec<Arc<dyn Connector>>, Kafka) {
+    let runtime = &environment.runtime;
+    let kafka = Kafka::new(environment.clusters.clone(), runtime.clone());
+    let all: Vec<Arc<dyn Connector>> = vec![
         Arc::new(blackhole::Blackhole),
-        Arc::new(datagen::Datagen::new(environment.runtime.clone())),
-        Arc::new(filesystem::Filesystem::new(environment.runtime.clone())),
+        Arc::new(datagen::Datagen::new(runtime.clone())),
+        Arc::new(filesystem::Filesystem::new(runtime.clone())),
+        Arc::new(kafka.clone()),
         Arc::new(print::Print),
-    ]
+    ];
+    (all, kafka)
 }
 
 fn only_a_sink(name: &str) -> ConnectorError {

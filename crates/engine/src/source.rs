@@ -6,6 +6,7 @@
 
 mod memory;
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -93,8 +94,8 @@ pub trait SplitReader: Send {
     }
 }
 
-/// A table that can be read.
-pub trait Source: fmt::Debug + Send + Sync {
+/// A table that can be read. It is [`Any`], so that its connector can recognise its own among a plan's.
+pub trait Source: Any + fmt::Debug + Send + Sync {
     /// The columns that readers yield, in order.
     fn schema(&self) -> SchemaRef;
 

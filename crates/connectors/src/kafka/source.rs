@@ -1,0 +1,289 @@
+//! Reading topics: a split is a partition, a position an offset.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use arrow_schema::SchemaRef;
+use millstream_client::admin::{IsolationLevel, OffsetSpec};
+use millstream_client::fetcher::{Fetcher, FetcherConfig, OffsetReset, Start};
+use millstream_client::{Admin, Client, ClientError, ErrorKind, TopicPartition};
+use millstream_engine::connector::{ConnectorError, Scan, Settings, TableSpec};
+use millstream_engine::source::{Position, Source, SplitId, SplitReader};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+
+use super::cluster::{self, Connections, outside, property};
+use super::layout::SourceLayout;
+use super::options::{Bound, KafkaOptions, Startup};
+use super::reader::KafkaReader;
+
+/// Topics that are read.
+#[derive(Debug)]
+pub struct KafkaSource {
+    options: KafkaOptions,
+    layout: SourceLayout,
+    follow: bool,
+    /// The partitions wanted for each topic that does not exist.
+    partitions: Vec<Option<i32>>,
+    fetcher_config: FetcherConfig,
+    client: Client,
+    runtime: Handle,
+    fetcher: OnceLock<Fetcher>,
+    /// Where the partitions' reads begin and end, as found when they were listed.
+    ranges: Mutex<HashMap<TopicPartition, Range>>,
+}
+
+/// Where a partition's read begins, unless it is resumed, and ends.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    start: Start,
+    stop: Option<i64>,
+}
+
+impl KafkaSource {
+    pub(super) fn new(
+        table: &TableSpec,
+        scan: &Scan,
+        settings: &Settings,
+        connections: &Connections,
+    ) -> Result<Self, ConnectorError> {
+        let options = KafkaOptions::read(table)?;
+        cluster::check_properties(&options)?;
+        let partitions = options.topics.iter().map(|topic| cluster::wanted_partitions(topic, settings));
+        Ok(Self {
+            layout: SourceLayout::new(table, &options, &scan.projection)?,
+            follow: scan.follow,
+            partitions: partitions.collect::<Result<_, _>>()?,
+            fetcher_config: fetcher_config(&options)?,
+            client: connections.client(&options.bootstrap_servers)?,
+            runtime: connections.runtime().clone(),
+            fetcher: OnceLock::new(),
+            ranges: Mutex::default(),
+            options,
+        })
+    }
+
+    /// The cluster that the topics are on.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// `properties.group.id`.
+    pub fn group_id(&self) -> Option<&str> {
+        self.options.group_id.as_deref()
+    }
+
+    /// The topics.
+    pub fn topics(&self) -> &[String] {
+        &self.options.topics
+    }
+
+    fn bound(&self) -> &Bound {
+        if self.follow { &Bound::Unbounded } else { &self.options.bound }
+    }
+
+    async fn list(&self) -> Result<Vec<SplitId>, ConnectorError> {
+        let mut all = Vec::new();
+        for (topic, wanted) in self.options.topics.iter().zip(&self.partitions) {
+            let found = match wanted {
+                Some(_) => cluster::ensure_topic(&self.client, topic, *wanted).await,
+                None => Ok(()),
+            };
+            let metadata = match found {
+                Ok(()) => self.client.topic(topic).await,
+                Err(error) => Err(error),
+            };
+            let count = metadata.map_err(|error| outside(&error))?.partitions.len();
+            let count = i32::try_from(count).unwrap_or(i32::MAX);
+            all.extend((0..count).map(|partition| TopicPartition::new(topic.as_str(), partition)));
+        }
+        let starts = self.starts(&all).await?;
+        let stops = self.stops(&all).await?;
+        let mut ranges = self.ranges.lock();
+        for partition in &all {
+            let start = starts.get(partition).copied().unwrap_or(Start::Earliest);
+            ranges.insert(partition.clone(), Range { start, stop: stops.get(partition).copied() });
+        }
+        Ok(all.iter().map(split_id).collect())
+    }
+
+    async fn starts(&self, partitions: &[TopicPartition]) -> Result<HashMap<TopicPartition, Start>, ConnectorError> {
+        let each = |start: Start| partitions.iter().map(|partition| (partition.clone(), start)).collect();
+        Ok(match &self.options.startup {
+            Startup::Earliest => each(Start::Earliest),
+            Startup::Latest => each(Start::Latest),
+            Startup::Timestamp(timestamp_ms) => each(Start::Timestamp(*timestamp_ms)),
+            Startup::Specific(offsets) => specific(partitions, offsets)
+                .into_iter()
+                .map(|(partition, offset)| (partition, Start::at(offset)))
+                .collect(),
+            // Under `follow` the epoch store has these offsets, and more.
+            Startup::Group if self.follow => each(self.reset().unwrap_or(Start::Earliest)),
+            Startup::Group => {
+                let committed = self.committed(partitions).await?;
+                let mut starts = HashMap::new();
+                for partition in partitions {
+                    let start = committed.get(partition).map(|offset| Start::at(*offset)).or(self.reset());
+                    let start = start.ok_or_else(|| self.no_offset(partition))?;
+                    starts.insert(partition.clone(), start);
+                }
+                starts
+            }
+        })
+    }
+
+    async fn stops(&self, partitions: &[TopicPartition]) -> Result<HashMap<TopicPartition, i64>, ConnectorError> {
+        let spec = match self.bound() {
+            Bound::Unbounded => return Ok(HashMap::new()),
+            Bound::Specific(offsets) => return Ok(specific(partitions, offsets)),
+            Bound::Group => return self.committed(partitions).await,
+            Bound::Latest => OffsetSpec::Latest,
+            Bound::Timestamp(timestamp_ms) => OffsetSpec::Timestamp(*timestamp_ms),
+        };
+        let mut stops = self.offsets(partitions, spec).await.map_err(|error| outside(&error))?;
+        if stops.len() < partitions.len() {
+            // No record is as late as the time: everything that is there now is earlier.
+            for (partition, latest) in
+                self.offsets(partitions, OffsetSpec::Latest).await.map_err(|error| outside(&error))?
+            {
+                stops.entry(partition).or_insert(latest);
+            }
+        }
+        Ok(stops)
+    }
+
+    async fn offsets(
+        &self,
+        partitions: &[TopicPartition],
+        spec: OffsetSpec,
+    ) -> Result<HashMap<TopicPartition, i64>, ClientError> {
+        let asked: Vec<_> = partitions.iter().map(|partition| (partition.clone(), spec)).collect();
+        let listed = Admin::new(self.client.clone()).list_offsets(&asked, self.fetcher_config.isolation).await?;
+        Ok(listed.into_iter().filter_map(|(partition, listed)| Some((partition, listed.offset?))).collect())
+    }
+
+    async fn committed(&self, partitions: &[TopicPartition]) -> Result<HashMap<TopicPartition, i64>, ConnectorError> {
+        let group = self.group_id().ok_or_else(|| ConnectorError::Declaration {
+            option: None,
+            column: None,
+            message: "'group-offsets' needs 'properties.group.id'; 'scan.startup.mode' = 'earliest-offset' does not".to_owned(),
+        })?;
+        let admin = Admin::new(self.client.clone());
+        let committed = admin.committed_offsets(group, Some(partitions), true).await;
+        let committed = committed.map_err(|error| outside(&error))?;
+        Ok(committed.into_iter().map(|(partition, committed)| (partition, committed.offset)).collect())
+    }
+
+    /// Where to begin in partitions that the group knows nothing of.
+    fn reset(&self) -> Option<Start> {
+        match self.options.properties.get("auto.offset.reset").map(String::as_str) {
+            Some("earliest") => Some(Start::Earliest),
+            Some("latest") => Some(Start::Latest),
+            _ => None,
+        }
+    }
+
+    fn no_offset(&self, partition: &TopicPartition) -> ConnectorError {
+        ConnectorError::NotFound {
+            message: format!(
+                "the group '{}' has committed no offset for {partition}: set 'scan.startup.mode' = 'earliest-offset', or \
+                 'properties.auto.offset.reset' = 'earliest'",
+                self.group_id().unwrap_or_default()
+            ),
+        }
+    }
+
+    fn fetcher(&self) -> Result<Fetcher, ConnectorError> {
+        if let Some(fetcher) = self.fetcher.get() {
+            return Ok(fetcher.clone());
+        }
+        let _entered = self.runtime.enter();
+        let fetcher = Fetcher::new(self.client.clone(), self.fetcher_config.clone());
+        let fetcher = fetcher.map_err(|error| outside(&error))?;
+        Ok(self.fetcher.get_or_init(|| fetcher).clone())
+    }
+}
+
+/// The split of a partition.
+pub(super) fn split_id(partition: &TopicPartition) -> SplitId {
+    SplitId(partition.to_string().into())
+}
+
+/// The partition of a split.
+pub(super) fn partition_of(split: &SplitId) -> Option<TopicPartition> {
+    let (topic, partition) = split.0.rsplit_once('-')?;
+    Some(TopicPartition::new(topic, partition.parse().ok()?))
+}
+
+fn specific(
+    partitions: &[TopicPartition],
+    offsets: &std::collections::BTreeMap<i32, i64>,
+) -> HashMap<TopicPartition, i64> {
+    let named = partitions.iter().filter_map(|partition| Some((partition.clone(), *offsets.get(&partition.partition)?)));
+    named.collect()
+}
+
+fn fetcher_config(options: &KafkaOptions) -> Result<FetcherConfig, ConnectorError> {
+    let properties = &options.properties;
+    let mut config = FetcherConfig::default();
+    config.min_bytes = property(properties, "fetch.min.bytes")?.unwrap_or(config.min_bytes);
+    config.max_bytes = property(properties, "fetch.max.bytes")?.unwrap_or(config.max_bytes);
+    config.max_partition_bytes =
+        property(properties, "max.partition.fetch.bytes")?.unwrap_or(config.max_partition_bytes);
+    if let Some(wait_ms) = property(properties, "fetch.max.wait.ms")? {
+        config.max_wait = Duration::from_millis(wait_ms);
+    }
+    config.isolation = match properties.get("isolation.level").map(String::as_str) {
+        Some("read_committed") => IsolationLevel::ReadCommitted,
+        _ => IsolationLevel::ReadUncommitted,
+    };
+    config.reset = match properties.get("auto.offset.reset").map(String::as_str) {
+        Some("earliest") => OffsetReset::Earliest,
+        Some("latest") => OffsetReset::Latest,
+        _ => OffsetReset::Error,
+    };
+    Ok(config)
+}
+
+impl Source for KafkaSource {
+    fn schema(&self) -> SchemaRef {
+        self.layout.schema.clone()
+    }
+
+    fn is_bounded(&self) -> bool {
+        *self.bound() != Bound::Unbounded
+    }
+
+    fn splits(&self) -> Result<Vec<SplitId>, ConnectorError> {
+        self.runtime.block_on(self.list())
+    }
+
+    fn open(&self, split: &SplitId, resume: Option<Position>) -> Result<Box<dyn SplitReader>, ConnectorError> {
+        let known = partition_of(split).and_then(|partition| {
+            let range = self.ranges.lock().get(&partition).copied()?;
+            Some((partition, range))
+        });
+        let (partition, range) = known.ok_or_else(|| ConnectorError::NotFound {
+            message: format!("there is no partition {split} any more: was its topic deleted?"),
+        })?;
+        let start = resume.map_or(range.start, |position| Start::at(position.0));
+        let first = match start {
+            Start::Offset { offset, .. } => offset,
+            _ => 0,
+        };
+        let reader = self.fetcher()?.read(partition, start, range.stop);
+        Ok(Box::new(KafkaReader::new(split.clone(), self.layout.clone(), reader, first)?))
+    }
+}
+
+/// Whether an error means that there is nothing there.
+pub(super) fn is_not_found(error: &ClientError) -> bool {
+    error.kind() == ErrorKind::NotFound
+}
+
+/// A shared source, for those that look behind the engine's trait.
+pub(super) fn downcast(source: &Arc<dyn Source>) -> Option<&KafkaSource> {
+    let any: &dyn std::any::Any = source.as_ref();
+    any.downcast_ref()
+}

@@ -1,0 +1,140 @@
+//! Running the pipelines that a script asks for: options, epochs, the tap on the last table, and stopping them.
+
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+use millstream_connectors::kafka::Kafka;
+use millstream_engine::clock::SystemClock;
+use millstream_engine::connector::Settings;
+use millstream_engine::epoch::EpochStore;
+use millstream_engine::pipeline::{Pipeline, PipelineHandle};
+use millstream_engine::plan::{BadRowPolicy, Operator, PipelineOptions, Plan};
+use millstream_engine::sink::{Collect, Tee};
+use millstream_engine::source::Source;
+use millstream_sql::session::{BadRows, PipelineRequest, PlannedSource};
+
+use crate::cli::Output;
+use crate::stop::Stop;
+
+/// The rows of the last table that are shown as a table.
+pub(crate) const SHOWN_ROWS: usize = 20;
+
+/// The time between epochs of a pipeline that is kept up, unless the file sets another.
+const DEFAULT_EPOCH_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// How pipelines run.
+#[derive(Debug)]
+pub(crate) struct Launcher {
+    /// The connector that keeps epochs and dead letters.
+    pub(crate) kafka: Kafka,
+    /// Whether they resume and are kept up.
+    pub(crate) follow: bool,
+    /// `--parallelism`.
+    pub(crate) workers: Option<usize>,
+    /// What will be shown of the last table; `None` shows nothing.
+    pub(crate) shown: Option<Output>,
+    /// Stops what was started.
+    pub(crate) stop: Stop,
+}
+
+/// A pipeline that was started.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) handle: PipelineHandle,
+    pub(crate) name: String,
+    pub(crate) tap: Option<Tap>,
+}
+
+/// The rows of the last table that a pipeline writes.
+#[derive(Debug, Clone)]
+pub(crate) struct Tap {
+    pub(crate) table: String,
+    pub(crate) schema: SchemaRef,
+    pub(crate) rows: Collect,
+}
+
+impl Launcher {
+    /// Starts a pipeline. `statement` is its text: with the group, it is the name under which it resumes.
+    ///
+    /// # Errors
+    /// When the plan cannot be run or resumed, or the outside does not answer.
+    pub(crate) fn start(
+        &self,
+        mut request: PipelineRequest,
+        statement: &str,
+        settings: &Settings,
+    ) -> anyhow::Result<Started> {
+        let tap = self.shown.and_then(|output| tap(&mut request, output));
+        let sources = sources(&request.plan);
+        let epochs: Option<Box<dyn EpochStore>> = if self.follow {
+            Some(Box::new(self.kafka.epochs(&sources, &request.name, &fingerprint(statement))?))
+        } else {
+            None
+        };
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let mut options = PipelineOptions::named(&request.name);
+        options.workers = self.workers.or(request.workers).unwrap_or(cores).max(1);
+        options.shards = request.shards;
+        options.epoch_interval = match self.follow {
+            true => Some(request.epoch_interval.unwrap_or(DEFAULT_EPOCH_INTERVAL)),
+            false => request.epoch_interval,
+        };
+        for planned in &request.sources {
+            let policy = self.bad_rows(planned, &request.name, &sources, settings)?;
+            options.bad_rows.insert(planned.table.name.clone(), policy);
+        }
+        let pipeline = Pipeline::start(&request.plan, options, epochs, Arc::new(SystemClock))?;
+        let handle = pipeline.handle();
+        self.stop.watch(handle.clone());
+        Ok(Started { pipeline, handle, name: request.name, tap })
+    }
+
+    fn bad_rows(
+        &self,
+        planned: &PlannedSource,
+        pipeline: &str,
+        sources: &[(String, Arc<dyn Source>)],
+        settings: &Settings,
+    ) -> anyhow::Result<BadRowPolicy> {
+        Ok(match &planned.bad_rows {
+            BadRows::Fail => BadRowPolicy::Fail,
+            BadRows::Skip => BadRowPolicy::Skip,
+            BadRows::DeadLetter { topic } => match sources.iter().find(|(name, _)| *name == planned.table.name) {
+                Some((_, source)) => {
+                    BadRowPolicy::DeadLetter(self.kafka.dead_letters(topic, pipeline, source, settings)?)
+                }
+                None => BadRowPolicy::Fail,
+            },
+        })
+    }
+}
+
+/// The sources of a plan by name.
+fn sources(plan: &Plan) -> Vec<(String, Arc<dyn Source>)> {
+    let source = |operator: &Operator| match operator {
+        Operator::Source { name, source } => Some((name.clone(), Arc::clone(source))),
+        _ => None,
+    };
+    plan.nodes.iter().filter_map(|node| source(&node.operator)).collect()
+}
+
+/// Puts a tap before the last sink of the plan.
+fn tap(request: &mut PipelineRequest, output: Output) -> Option<Tap> {
+    let planned = request.sinks.last()?;
+    let node = request.plan.nodes.get_mut(planned.node.0)?;
+    let Operator::Sink { sink, name, .. } = &mut node.operator else { return None };
+    let limit = (output == Output::Table).then_some(SHOWN_ROWS);
+    let rows = Collect::new(limit);
+    *sink = Arc::new(Tee::new(Arc::clone(sink), rows.clone()));
+    Some(Tap { table: name.clone(), schema: Arc::clone(&node.schema), rows })
+}
+
+/// A short name for a statement that stays the same when its spaces change: 64-bit FNV-1a over its words.
+fn fingerprint(statement: &str) -> String {
+    let words = statement.split_whitespace().flat_map(|word| word.bytes().chain([b' ']));
+    let hash = words.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}

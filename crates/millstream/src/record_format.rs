@@ -1,0 +1,95 @@
+//! The little language that `produce` and `consume` write and read records in, with `rpk`'s letters.
+//!
+//! | token | meaning | modifiers |
+//! |---|---|---|
+//! | `%t %k %v` | topic, key, value | `{hex}`, `{base64}`, `{base64raw}` |
+//! | `%T %K %V %H` | their lengths in bytes, and the number of headers | numbers |
+//! | `%p %o %e` | partition, offset, leader epoch | numbers |
+//! | `%d` | timestamp in milliseconds | numbers, `{strftime[%F %T]}` |
+//! | `%h{…}` | each header by the format within: `%k`, `%v` | |
+//! | `%i` | the number of the record, from 1 | numbers |
+//! | `%%  %{  %}` | the sign itself | |
+//! | `\n \t \r \\ \xHH` | bytes | |
+//!
+//! Numbers take `{hex8}` to `{hex64}` and `{big8}` to `{big64}`, `{little8}` to `{little64}`.
+//! `unpack` and Go's time layouts are not known.
+
+mod parse;
+mod render;
+
+use bytes::Bytes;
+
+/// A record with its place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// The topic's name.
+    pub(crate) topic: String,
+    /// The partition's number.
+    pub(crate) partition: i32,
+    /// The offset; −1 when it was not given.
+    pub(crate) offset: i64,
+    /// The epoch of the leader that took it.
+    pub(crate) leader_epoch: i32,
+    /// Milliseconds since 1970.
+    pub(crate) timestamp_ms: i64,
+    /// The key.
+    pub(crate) key: Option<Bytes>,
+    /// The value.
+    pub(crate) value: Option<Bytes>,
+    /// Names and values in order.
+    pub(crate) headers: Vec<(Bytes, Option<Bytes>)>,
+}
+
+/// A parsed format.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Format {
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Piece {
+    Literal(Vec<u8>),
+    Text(TextField, TextEncoding),
+    Number(NumberField, NumberEncoding),
+    Time(String),
+    Headers(Format),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TextField {
+    Topic,
+    Key,
+    Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TextEncoding {
+    Plain,
+    Hex,
+    Base64 { padded: bool },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NumberField {
+    TopicLength,
+    KeyLength,
+    ValueLength,
+    HeaderCount,
+    Partition,
+    Offset,
+    LeaderEpoch,
+    Timestamp,
+    Sequence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NumberEncoding {
+    Decimal,
+    /// Digits without a prefix, filled with zeros to the width of this many bytes.
+    Hex { bytes: usize },
+    Big { bytes: usize },
+    Little { bytes: usize },
+}
+
+#[cfg(test)]
+mod tests;
