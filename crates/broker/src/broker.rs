@@ -1,5 +1,6 @@
 //! Starting, running and stopping a broker.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,25 @@ pub struct Broker {
 impl std::fmt::Debug for Broker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Broker").field("listeners", &self.listeners).finish_non_exhaustive()
+    }
+}
+
+/// Opens connections without a socket; cheap to clone. Once the broker has stopped, connections end at once.
+#[derive(Clone)]
+pub struct InProcess {
+    core: Arc<Core>,
+}
+
+impl InProcess {
+    /// As [`Broker::connect_in_process`].
+    pub fn connect(&self) -> InProcessConnection {
+        server::connect_in_process(&self.core)
+    }
+}
+
+impl fmt::Debug for InProcess {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("InProcess")
     }
 }
 
@@ -114,6 +134,11 @@ impl Broker {
     /// Opens a connection without a socket: the same protocol, the same handlers.
     pub fn connect_in_process(&self) -> InProcessConnection {
         server::connect_in_process(&self.core)
+    }
+
+    /// The way in for clients in this process that outlive the borrow of the broker.
+    pub fn in_process(&self) -> InProcess {
+        InProcess { core: Arc::clone(&self.core) }
     }
 
     /// Adds the broker's metrics to a registry: its own (`millstream_broker_…`) and those that dashboards for

@@ -39,7 +39,7 @@ mod metrics;
 mod server;
 mod storage;
 
-pub use broker::{Broker, ListenerAddress};
+pub use broker::{Broker, InProcess, ListenerAddress};
 pub use config::{BrokerConfig, ListenerConfig};
 pub use error::{BrokerError, ErrorKind, Result};
 pub use server::InProcessConnection;

@@ -290,6 +290,19 @@ fn the_epoch_interval_is_the_clocks() {
 }
 
 /// A file without readings, or a table without splits, ends at once.
+/// A pipeline of one split on several workers did not end: the others had no task, and so nothing that woke them.
+#[test]
+fn workers_without_tasks_do_not_hold_up_the_end() {
+    let collect = Collect::new(None);
+    let mut plans = Plans::default();
+    let source = plans.source(Arc::new(Log::new(vec![numbers(3)], 3)));
+    plans.sink(source, "out", Arc::new(collect.clone()));
+    let options = PipelineOptions { workers: 3, ..PipelineOptions::named("idle workers") };
+    let pipeline = Pipeline::start(&plans.plan, options, None, Arc::new(SystemClock)).unwrap();
+    assert_eq!(pipeline.wait().unwrap().outcome, Outcome::Finished);
+    assert_eq!(collect.row_count(), 3);
+}
+
 #[test]
 fn empty_sources_finish() {
     for splits in [Vec::new(), vec![Vec::new()]] {

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use topic::{Consume, Produce, Topic, TopicCommand, TopicCreate, TopicDelete, TopicDescribe, TopicList};
+pub(crate) use topic::{
+    Consume, Produce, Topic, TopicCommand, TopicCreate, TopicDelete, TopicDescribe, TopicList,
+};
 
 use crate::listener::{HostPort, KafkaListener};
 use crate::logging::LogFormat;
@@ -30,10 +32,22 @@ pub(crate) struct Arguments {
 pub(crate) struct Global {
     /// What is logged on standard error: off, error, warn, info, debug, trace, or a filter such as
     /// `warn,millstream_broker=debug`.
-    #[arg(long, global = true, default_value = "warn", env = "MILLSTREAM_LOG_LEVEL", help_heading = "Logging")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "warn",
+        env = "MILLSTREAM_LOG_LEVEL",
+        help_heading = "Logging"
+    )]
     pub(crate) log_level: String,
     /// The form of log lines.
-    #[arg(long, global = true, default_value = "text", env = "MILLSTREAM_LOG_FORMAT", help_heading = "Logging")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "text",
+        env = "MILLSTREAM_LOG_FORMAT",
+        help_heading = "Logging"
+    )]
     pub(crate) log_format: LogFormat,
     /// Colours and progress bars; `auto` uses them on a terminal unless NO_COLOR is set.
     #[arg(long, global = true, default_value = "auto", help_heading = "Logging")]

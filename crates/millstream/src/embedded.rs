@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use millstream_broker::{Broker, BrokerConfig, BrokerError, FsyncPolicy, ListenerConfig};
+use millstream_broker::{Broker, BrokerConfig, BrokerError, FsyncPolicy, InProcess, ListenerConfig};
 use millstream_client::BrokerAddress;
 use millstream_client::transport::{Dialer, FrameChannel, Transport};
 use tempfile::TempDir;
@@ -19,7 +19,7 @@ const DEFAULT_DATA_DIR: &str = "millstream-data";
 
 /// A running broker and, if it is a temporary one, its directory.
 pub(crate) struct Embedded {
-    broker: Arc<Broker>,
+    broker: Broker,
     /// Deleted when dropped, after the broker.
     temporary: Option<TempDir>,
 }
@@ -48,12 +48,12 @@ impl Embedded {
         let mut config = BrokerConfig::new(path);
         config.fsync = match (arguments.fsync, temporary.is_some()) {
             (Some(Fsync::None), _) | (None, true) => FsyncPolicy::None,
-            (Some(Fsync::Interval), _) => FsyncPolicy::interval(),
+            (Some(Fsync::Interval), _) => FsyncPolicy::Interval,
             (Some(Fsync::Group), _) | (None, false) => FsyncPolicy::Group,
         };
         config.listeners = listeners.iter().map(listener).collect();
         let broker = Broker::start(config).await.map_err(explain)?;
-        Ok(Self { broker: Arc::new(broker), temporary })
+        Ok(Self { broker, temporary })
     }
 
     /// The broker.
@@ -63,7 +63,7 @@ impl Embedded {
 
     /// The way for our own client to reach it without a socket.
     pub(crate) fn dialer(&self) -> Arc<dyn Dialer> {
-        Arc::new(InProcess { broker: Arc::clone(&self.broker) })
+        Arc::new(InThisProcess(self.broker.in_process()))
     }
 
     /// Stops the broker in order and deletes a temporary directory.
@@ -125,14 +125,12 @@ fn explain(error: BrokerError) -> anyhow::Error {
 
 /// Connects to the broker in this process, whatever the address: a one-node cluster has one broker.
 #[derive(Debug)]
-struct InProcess {
-    broker: Arc<Broker>,
-}
+struct InThisProcess(InProcess);
 
-impl Dialer for InProcess {
+impl Dialer for InThisProcess {
     fn dial<'a>(&'a self, _: &'a BrokerAddress) -> BoxFuture<'a, io::Result<Transport>> {
         Box::pin(async {
-            let connection = self.broker.connect_in_process();
+            let connection = self.0.connect();
             let (requests, responses) = (connection.requests, connection.responses);
             Ok(Transport::InProcess(FrameChannel { requests, responses }))
         })

@@ -86,12 +86,14 @@ impl FromStr for KafkaListener {
 }
 
 fn advertised(option: &str) -> Result<HostPort, String> {
-    let address = option
-        .strip_prefix("advertised=")
-        .ok_or_else(|| format!("`{option}` is not an option of a listener: only `advertised=HOST:PORT` is"))?;
+    let address = option.strip_prefix("advertised=").ok_or_else(|| {
+        format!("`{option}` is not an option of a listener: only `advertised=HOST:PORT` is")
+    })?;
     let address: HostPort = address.parse()?;
     if address.is_unspecified() {
-        return Err(format!("clients cannot connect to `{address}`: advertise an address that they can reach"));
+        return Err(format!(
+            "clients cannot connect to `{address}`: advertise an address that they can reach"
+        ));
     }
     Ok(address)
 }

@@ -100,12 +100,14 @@ impl Launcher {
         Ok(match &planned.bad_rows {
             BadRows::Fail => BadRowPolicy::Fail,
             BadRows::Skip => BadRowPolicy::Skip,
-            BadRows::DeadLetter { topic } => match sources.iter().find(|(name, _)| *name == planned.table.name) {
-                Some((_, source)) => {
-                    BadRowPolicy::DeadLetter(self.kafka.dead_letters(topic, pipeline, source, settings)?)
+            BadRows::DeadLetter { topic } => {
+                match sources.iter().find(|(name, _)| *name == planned.table.name) {
+                    Some((_, source)) => {
+                        BadRowPolicy::DeadLetter(self.kafka.dead_letters(topic, pipeline, source, settings)?)
+                    }
+                    None => BadRowPolicy::Fail,
                 }
-                None => BadRowPolicy::Fail,
-            },
+            }
         })
     }
 }

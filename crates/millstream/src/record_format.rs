@@ -86,9 +86,15 @@ enum NumberField {
 enum NumberEncoding {
     Decimal,
     /// Digits without a prefix, filled with zeros to the width of this many bytes.
-    Hex { bytes: usize },
-    Big { bytes: usize },
-    Little { bytes: usize },
+    Hex {
+        bytes: usize,
+    },
+    Big {
+        bytes: usize,
+    },
+    Little {
+        bytes: usize,
+    },
 }
 
 #[cfg(test)]

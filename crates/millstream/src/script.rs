@@ -81,7 +81,11 @@ impl<'a> Script<'a> {
     fn pipeline(&mut self, request: PipelineRequest, statement: &Statement) -> anyhow::Result<()> {
         let waits = request.is_synchronous;
         let started = self.launcher.start(request, statement.text(), self.session.settings())?;
-        if waits { self.wait(started) } else { Ok(self.running.push_back(started)) }
+        if waits {
+            return self.wait(started);
+        }
+        self.running.push_back(started);
+        Ok(())
     }
 
     /// Waits for a pipeline's end and prints its summary.
@@ -98,7 +102,8 @@ impl<'a> Script<'a> {
     fn query(&mut self, request: QueryRequest, statement: &Statement) -> anyhow::Result<()> {
         let limit = self.limit.into_iter().chain(request.limit).min();
         if !request.is_bounded && limit.is_none() {
-            let message = "the query never ends: read bounded tables ('scan.bounded.mode'), or add LIMIT or --limit";
+            let message =
+                "the query never ends: read bounded tables ('scan.bounded.mode'), or add LIMIT or --limit";
             return Err(Failure::new(FailureKind::Invalid, message).into());
         }
         let rows = Collect::new(limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)));

@@ -38,9 +38,4 @@ impl Stop {
         }
         state.handles.push(handle);
     }
-
-    /// The pipelines that are watched.
-    pub(crate) fn handles(&self) -> Vec<PipelineHandle> {
-        self.state.lock().handles.clone()
-    }
 }

@@ -73,12 +73,14 @@ impl Connections {
         if let Some(servers) = &self.clusters.bootstrap_servers {
             return Ok(ClientConfig::new(servers.clone()));
         }
-        let servers = BrokerAddress::parse_list(bootstrap_servers).map_err(|error| ConnectorError::Declaration {
-            option: Some("properties.bootstrap.servers".to_owned()),
-            column: None,
-            message: error.to_string(),
-        })?;
-        let is_embedded = servers.iter().all(|server| EMBEDDED_ADDRESSES.contains(&server.to_string().as_str()));
+        let servers =
+            BrokerAddress::parse_list(bootstrap_servers).map_err(|error| ConnectorError::Declaration {
+                option: Some("properties.bootstrap.servers".to_owned()),
+                column: None,
+                message: error.to_string(),
+            })?;
+        let is_embedded =
+            servers.iter().all(|server| EMBEDDED_ADDRESSES.contains(&server.to_string().as_str()));
         match &self.clusters.embedded {
             Some(dialer) if is_embedded => Ok(ClientConfig::new(servers).with_dialer(Arc::clone(dialer))),
             _ => Ok(ClientConfig::new(servers)),
@@ -98,7 +100,9 @@ pub(super) fn wanted_partitions(topic: &str, settings: &Settings) -> Result<Opti
         _ => Err(ConnectorError::Declaration {
             option: None,
             column: None,
-            message: format!("'{text}' is not a value of '{key}': it takes a number of partitions, at least 1"),
+            message: format!(
+                "'{text}' is not a value of '{key}': it takes a number of partitions, at least 1"
+            ),
         }),
     }
 }
@@ -108,7 +112,11 @@ pub(super) fn wanted_partitions(topic: &str, settings: &Settings) -> Result<Opti
 ///
 /// # Errors
 /// When the cluster cannot be reached, or the topic is missing and is not created by itself.
-pub(super) async fn ensure_topic(client: &Client, topic: &str, partitions: Option<i32>) -> Result<(), ClientError> {
+pub(super) async fn ensure_topic(
+    client: &Client,
+    topic: &str,
+    partitions: Option<i32>,
+) -> Result<(), ClientError> {
     match client.topic(topic).await {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         outcome => return outcome.map(drop),
@@ -185,7 +193,9 @@ pub(super) fn outside(error: &ClientError) -> ConnectorError {
     match error.kind() {
         ErrorKind::Unreachable | ErrorKind::Timeout => ConnectorError::Unreachable { message },
         ErrorKind::NotFound => ConnectorError::NotFound {
-            message: format!("{message}; create it with `millstream topic create`, or set 'millstream.topic.NAME.partitions'"),
+            message: format!(
+                "{message}; create it with `millstream topic create`, or set 'millstream.topic.NAME.partitions'"
+            ),
         },
         ErrorKind::Data => ConnectorError::Data { message },
         _ => ConnectorError::Refused { message },

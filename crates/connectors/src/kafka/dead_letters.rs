@@ -70,7 +70,8 @@ impl SinkWriter for DeadLetterWriter {
         for row in 0..rows.num_rows() {
             let (topic, partition) = splits.value(row).rsplit_once('-').unwrap_or((splits.value(row), "0"));
             let position = positions.value(row).to_string();
-            let header = |key: &'static str, value| Header { key: key.as_bytes(), value: Some(str::as_bytes(value)) };
+            let header =
+                |key: &'static str, value| Header { key: key.as_bytes(), value: Some(str::as_bytes(value)) };
             let headers = [
                 header("__connect.errors.topic", topic),
                 header("__connect.errors.partition", partition),
@@ -92,7 +93,10 @@ impl SinkWriter for DeadLetterWriter {
         Ok(())
     }
 
-    fn poll_prepared(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Committable>, ConnectorError>> {
+    fn poll_prepared(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Committable>, ConnectorError>> {
         if let Some(mark) = self.marks.front() {
             ready!(self.batches.poll_flushed(*mark, context)).map_err(|error| outside(&error))?;
         }

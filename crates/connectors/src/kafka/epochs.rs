@@ -77,7 +77,9 @@ impl KafkaEpochs {
             column: None,
             message: "a pipeline that resumes needs a cluster to keep its progress".to_owned(),
         })?;
-        let sources = topics.into_iter().map(|(name, source)| (name, (source.client().clone(), source.topics().to_vec())));
+        let sources = topics
+            .into_iter()
+            .map(|(name, source)| (name, (source.client().clone(), source.topics().to_vec())));
         Ok(Self {
             runtime: connections.runtime().clone(),
             key: format!("{group}/{statement}"),
@@ -130,7 +132,8 @@ impl KafkaEpochs {
             outcome => outcome?,
         };
         let asked = [(partition.clone(), OffsetSpec::Latest)];
-        let ends = Admin::new(self.home.clone()).list_offsets(&asked, IsolationLevel::ReadUncommitted).await?;
+        let ends =
+            Admin::new(self.home.clone()).list_offsets(&asked, IsolationLevel::ReadUncommitted).await?;
         let end = ends.get(&partition).and_then(|listed| listed.offset).unwrap_or_default();
         let fetcher = Fetcher::new(self.home.clone(), FetcherConfig::default())?;
         let mut reader = fetcher.read(partition.clone(), Start::Earliest, Some(end));
@@ -152,7 +155,8 @@ impl KafkaEpochs {
 
     async fn write_state(&mut self, value: &str) -> Result<(), ClientError> {
         if self.producer.is_none() {
-            let topic = NewTopic::new(STATE_TOPIC).with_partitions(1).with_config("cleanup.policy", "compact");
+            let topic =
+                NewTopic::new(STATE_TOPIC).with_partitions(1).with_config("cleanup.policy", "compact");
             match Admin::new(self.home.clone()).create_topic(&topic).await {
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
                 _ => {}
@@ -188,7 +192,9 @@ impl EpochStore for KafkaEpochs {
                 message: format!("the record `{}` of topic {STATE_TOPIC} cannot be understood", self.key),
             })?,
             None if offsets.is_empty() => return Ok(None),
-            None => EpochRecord { epoch: Epoch(0), splits: Vec::new(), committables: Vec::new(), finished: false },
+            None => {
+                EpochRecord { epoch: Epoch(0), splits: Vec::new(), committables: Vec::new(), finished: false }
+            }
         };
         record.splits.extend(offsets);
         Ok(Some(record))
@@ -196,7 +202,8 @@ impl EpochStore for KafkaEpochs {
 
     fn commit(&mut self, record: &EpochRecord) -> Result<(), ConnectorError> {
         let runtime = self.runtime.clone();
-        let others: Vec<&SplitProgress> = record.splits.iter().filter(|split| !self.is_topic(split)).collect();
+        let others: Vec<&SplitProgress> =
+            record.splits.iter().filter(|split| !self.is_topic(split)).collect();
         let has_state = !others.is_empty() || !record.committables.is_empty() || record.finished;
         let state = has_state.then(|| encode_state(record, &others));
         let outcome = runtime.block_on(async {
@@ -221,7 +228,9 @@ fn encode_state(record: &EpochRecord, splits: &[&SplitProgress]) -> String {
             "ended": split.ended,
         })
     };
-    let hex = |committable: &Committable| committable.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |committable: &Committable| {
+        committable.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
     json!({
         "version": 1,
         "epoch": record.epoch.0,
@@ -251,7 +260,11 @@ fn decode_state(bytes: &[u8]) -> Option<EpochRecord> {
     let committable = |hex: &Value| {
         let hex = hex.as_str()?;
         let byte = |at: usize| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
-        (0..hex.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>().map(|bytes| Committable(bytes.into()))
+        (0..hex.len())
+            .step_by(2)
+            .map(byte)
+            .collect::<Option<Vec<u8>>>()
+            .map(|bytes| Committable(bytes.into()))
     };
     Some(EpochRecord {
         epoch: Epoch(state["epoch"].as_u64()?),

@@ -132,8 +132,7 @@ fn append_headers(
     // All names are checked before anything is added, so that a refused record leaves nothing behind.
     let mut pairs = Vec::with_capacity(headers.len());
     for header in headers.iter() {
-        let name = std::str::from_utf8(header.key.as_ref())
-            .map_err(|_| "a header's name is not UTF-8".to_owned())?;
+        let name = std::str::from_utf8(header.key).map_err(|_| "a header's name is not UTF-8".to_owned())?;
         pairs.push((name, header.value));
     }
     for (name, value) in pairs {

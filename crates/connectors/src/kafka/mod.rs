@@ -92,7 +92,12 @@ impl Connector for Kafka {
         layout::metadata()
     }
 
-    fn source(&self, table: &TableSpec, scan: &Scan, settings: &Settings) -> Result<Arc<dyn Source>, ConnectorError> {
+    fn source(
+        &self,
+        table: &TableSpec,
+        scan: &Scan,
+        settings: &Settings,
+    ) -> Result<Arc<dyn Source>, ConnectorError> {
         Ok(Arc::new(KafkaSource::new(table, scan, settings, &self.connections)?))
     }
 

@@ -55,13 +55,12 @@ impl KafkaReader {
         split: SplitId,
         layout: SourceLayout,
         reader: PartitionReader,
-        _first: i64,
     ) -> Result<Self, ConnectorError> {
         let (value, key) = layout.decoders()?;
         let wanted: Vec<Metadata> = layout.metadata().collect();
         let partition = reader.partition();
-        let metadata =
-            (!wanted.is_empty()).then(|| MetadataColumns::new(&partition.topic, partition.partition, &wanted));
+        let metadata = (!wanted.is_empty())
+            .then(|| MetadataColumns::new(&partition.topic, partition.partition, &wanted));
         let rows = RowColumns {
             value,
             key,
@@ -106,7 +105,8 @@ impl KafkaReader {
             let is_append_time = header.attributes.timestamp_type() == TimestampType::LogAppendTime;
             self.rows.share(batch.body());
             for record in batch.records() {
-                let record = record.map_err(|error| batch.bad_record(&fetched.partition, error).to_string())?;
+                let record =
+                    record.map_err(|error| batch.bad_record(&fetched.partition, error).to_string())?;
                 let place = RecordPlace {
                     offset: record.offset,
                     timestamp_ms: record.timestamp_ms,
@@ -125,9 +125,11 @@ impl KafkaReader {
     /// Makes a batch of the columns.
     fn assemble(&mut self) -> Result<RecordBatch, ConnectorError> {
         let split = &self.split;
-        let failed = |error: &dyn std::fmt::Display| ConnectorError::Data { message: format!("{split}: {error}") };
+        let failed =
+            |error: &dyn std::fmt::Display| ConnectorError::Data { message: format!("{split}: {error}") };
         let value = self.rows.value.finish().map_err(|error| failed(&error))?;
-        let key = self.rows.key.as_mut().map(RowDecoder::finish).transpose().map_err(|error| failed(&error))?;
+        let key =
+            self.rows.key.as_mut().map(RowDecoder::finish).transpose().map_err(|error| failed(&error))?;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.layout.origins.len());
         for (origin, field) in self.layout.origins.iter().zip(self.layout.schema.fields()) {
             let column = match (origin, &key, &mut self.rows.metadata) {
@@ -158,7 +160,13 @@ impl RowColumns {
     }
 
     #[inline]
-    fn push(&mut self, body: &Bytes, record: &DecodedRecord<'_>, place: &RecordPlace<'_>, split: &SplitId) -> Taken {
+    fn push(
+        &mut self,
+        body: &Bytes,
+        record: &DecodedRecord<'_>,
+        place: &RecordPlace<'_>,
+        split: &SplitId,
+    ) -> Taken {
         let before = self.value.len();
         let Some(value) = record.value else {
             // As Flink: a tombstone means nothing to a table that only grows, unless its key would be a row.

@@ -107,8 +107,8 @@ fn producer_config(options: &KafkaOptions) -> Result<ProducerConfig, ConnectorEr
     config.batch_size_bytes = property(properties, "batch.size")?.unwrap_or(config.batch_size_bytes);
     config.buffer_memory_bytes = property(properties, "buffer.memory")?.unwrap_or(config.buffer_memory_bytes);
     config.request_bytes_max = property(properties, "max.request.size")?.unwrap_or(config.request_bytes_max);
-    config.in_flight_requests_max =
-        property(properties, "max.in.flight.requests.per.connection")?.unwrap_or(config.in_flight_requests_max);
+    config.in_flight_requests_max = property(properties, "max.in.flight.requests.per.connection")?
+        .unwrap_or(config.in_flight_requests_max);
     Ok(config)
 }
 
@@ -122,7 +122,13 @@ impl Sink for KafkaSink {
         let (value, key) = self.layout.layout.encoders()?;
         Ok(Box::new(KafkaWriter {
             topic: self.topic.clone(),
-            rows: RowsOut { layout: self.layout.clone(), value, key, values: EncodedRows::new(), keys: EncodedRows::new() },
+            rows: RowsOut {
+                layout: self.layout.clone(),
+                value,
+                key,
+                values: EncodedRows::new(),
+                keys: EncodedRows::new(),
+            },
             chooser: Chooser::new(self.partitioner, writer, batches.partition_count()),
             batches,
             waits: self.guarantee == Guarantee::AtLeastOnce,
@@ -203,7 +209,10 @@ impl SinkWriter for KafkaWriter {
         Ok(())
     }
 
-    fn poll_prepared(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Committable>, ConnectorError>> {
+    fn poll_prepared(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Committable>, ConnectorError>> {
         if let (Some(mark), true) = (self.marks.front(), self.waits) {
             ready!(self.batches.poll_flushed(*mark, context)).map_err(|error| outside(&error))?;
         }

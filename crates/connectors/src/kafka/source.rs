@@ -108,7 +108,10 @@ impl KafkaSource {
         Ok(all.iter().map(split_id).collect())
     }
 
-    async fn starts(&self, partitions: &[TopicPartition]) -> Result<HashMap<TopicPartition, Start>, ConnectorError> {
+    async fn starts(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<HashMap<TopicPartition, Start>, ConnectorError> {
         let each = |start: Start| partitions.iter().map(|partition| (partition.clone(), start)).collect();
         Ok(match &self.options.startup {
             Startup::Earliest => each(Start::Earliest),
@@ -133,7 +136,10 @@ impl KafkaSource {
         })
     }
 
-    async fn stops(&self, partitions: &[TopicPartition]) -> Result<HashMap<TopicPartition, i64>, ConnectorError> {
+    async fn stops(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<HashMap<TopicPartition, i64>, ConnectorError> {
         let spec = match self.bound() {
             Bound::Unbounded => return Ok(HashMap::new()),
             Bound::Specific(offsets) => return Ok(specific(partitions, offsets)),
@@ -159,11 +165,15 @@ impl KafkaSource {
         spec: OffsetSpec,
     ) -> Result<HashMap<TopicPartition, i64>, ClientError> {
         let asked: Vec<_> = partitions.iter().map(|partition| (partition.clone(), spec)).collect();
-        let listed = Admin::new(self.client.clone()).list_offsets(&asked, self.fetcher_config.isolation).await?;
+        let listed =
+            Admin::new(self.client.clone()).list_offsets(&asked, self.fetcher_config.isolation).await?;
         Ok(listed.into_iter().filter_map(|(partition, listed)| Some((partition, listed.offset?))).collect())
     }
 
-    async fn committed(&self, partitions: &[TopicPartition]) -> Result<HashMap<TopicPartition, i64>, ConnectorError> {
+    async fn committed(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<HashMap<TopicPartition, i64>, ConnectorError> {
         let group = self.group_id().ok_or_else(|| ConnectorError::Declaration {
             option: None,
             column: None,
@@ -220,7 +230,9 @@ fn specific(
     partitions: &[TopicPartition],
     offsets: &std::collections::BTreeMap<i32, i64>,
 ) -> HashMap<TopicPartition, i64> {
-    let named = partitions.iter().filter_map(|partition| Some((partition.clone(), *offsets.get(&partition.partition)?)));
+    let named = partitions
+        .iter()
+        .filter_map(|partition| Some((partition.clone(), *offsets.get(&partition.partition)?)));
     named.collect()
 }
 
@@ -259,7 +271,11 @@ impl Source for KafkaSource {
         self.runtime.block_on(self.list())
     }
 
-    fn open(&self, split: &SplitId, resume: Option<Position>) -> Result<Box<dyn SplitReader>, ConnectorError> {
+    fn open(
+        &self,
+        split: &SplitId,
+        resume: Option<Position>,
+    ) -> Result<Box<dyn SplitReader>, ConnectorError> {
         let known = partition_of(split).and_then(|partition| {
             let range = self.ranges.lock().get(&partition).copied()?;
             Some((partition, range))
@@ -268,12 +284,8 @@ impl Source for KafkaSource {
             message: format!("there is no partition {split} any more: was its topic deleted?"),
         })?;
         let start = resume.map_or(range.start, |position| Start::at(position.0));
-        let first = match start {
-            Start::Offset { offset, .. } => offset,
-            _ => 0,
-        };
         let reader = self.fetcher()?.read(partition, start, range.stop);
-        Ok(Box::new(KafkaReader::new(split.clone(), self.layout.clone(), reader, first)?))
+        Ok(Box::new(KafkaReader::new(split.clone(), self.layout.clone(), reader)?))
     }
 }
 

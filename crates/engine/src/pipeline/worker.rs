@@ -93,7 +93,8 @@ impl Worker {
     /// Runs until the pipeline is halted.
     pub(crate) fn run(&mut self) -> Result<(), EngineError> {
         let _ = self.thread.set(std::thread::current());
-        while !self.control.is_halted() {
+        // Wakers belong to tasks: a worker without any would never be woken.
+        while !self.tasks.is_empty() && !self.control.is_halted() {
             let mut worked = false;
             for index in 0..self.tasks.len() {
                 worked |= self.run_task(index)?;

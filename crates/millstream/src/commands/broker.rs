@@ -18,7 +18,8 @@ const DEFAULT_KAFKA: (&str, u16) = ("127.0.0.1", 9092);
 /// `start`.
 pub(crate) fn execute(command: &cli::Start) -> anyhow::Result<()> {
     runtime()?.block_on(async {
-        let embedded = Embedded::start(&command.broker, Unnamed::Default, &listeners(&command.broker)).await?;
+        let embedded =
+            Embedded::start(&command.broker, Unnamed::Default, &listeners(&command.broker)).await?;
         announce(&embedded, &command.broker, Registry::default()).await?;
         signals::stop_requested().await?;
         embedded.shutdown().await
@@ -51,6 +52,7 @@ pub(crate) async fn announce(
     embedded.broker().register_metrics(&mut registry);
     let default = HostPort { host: DEFAULT_HTTP.0.to_owned(), port: DEFAULT_HTTP.1 };
     let http = http::serve(arguments.http_listener.as_ref().unwrap_or(&default), registry).await?;
-    let kafka: Vec<String> = embedded.broker().listeners().iter().map(|bound| bound.address.to_string()).collect();
+    let kafka: Vec<String> =
+        embedded.broker().listeners().iter().map(|bound| bound.address.to_string()).collect();
     print(|out| writeln!(out, "millstream ready kafka={} http={http}", kafka.join(",")))
 }

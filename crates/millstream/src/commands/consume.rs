@@ -1,2 +1,4 @@
 //! `consume`.
-pub(crate) fn execute(_: &crate::cli::Consume) -> anyhow::Result<()> { Ok(()) }
+pub(crate) fn execute(_: &crate::cli::Consume) -> anyhow::Result<()> {
+    Ok(())
+}

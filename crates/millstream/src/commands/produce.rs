@@ -1,2 +1,4 @@
 //! `produce`.
-pub(crate) fn execute(_: &crate::cli::Produce) -> anyhow::Result<()> { Ok(()) }
+pub(crate) fn execute(_: &crate::cli::Produce) -> anyhow::Result<()> {
+    Ok(())
+}

@@ -81,7 +81,8 @@ pub(crate) fn read_script(file: &Path) -> anyhow::Result<Vec<Statement>> {
 
 /// What `--bootstrap-server` names, if it was given.
 pub(crate) fn addresses(servers: &[HostPort]) -> Option<Vec<BrokerAddress>> {
-    let addresses: Vec<_> = servers.iter().map(|server| BrokerAddress::new(&server.host, server.port)).collect();
+    let addresses: Vec<_> =
+        servers.iter().map(|server| BrokerAddress::new(&server.host, server.port)).collect();
     (!addresses.is_empty()).then_some(addresses)
 }
 

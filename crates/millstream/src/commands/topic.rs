@@ -24,8 +24,9 @@ pub(crate) fn create(command: &TopicCreate) -> anyhow::Result<()> {
         configs: command.config.iter().cloned().collect(),
     };
     let topics: Vec<NewTopic> = command.topics.iter().map(topic).collect();
-    let outcomes = runtime()?
-        .block_on(async { anyhow::Ok(command.cluster.admin().await?.create_topics(&topics, command.dry_run).await?) })?;
+    let outcomes = runtime()?.block_on(async {
+        anyhow::Ok(command.cluster.admin().await?.create_topics(&topics, command.dry_run).await?)
+    })?;
     let tolerated = |error: &ClientError| command.if_not_exists && error.kind() == ErrorKind::AlreadyExists;
     report(command.output, outcomes.into_iter().map(|(name, outcome)| (name, outcome.map(|_| ()))), tolerated)
 }
@@ -57,13 +58,16 @@ fn report(
 
 /// `topic list`.
 pub(crate) fn list(command: &TopicList) -> anyhow::Result<()> {
-    let topics = runtime()?.block_on(async { anyhow::Ok(command.cluster.admin().await?.list_topics().await?) })?;
+    let topics =
+        runtime()?.block_on(async { anyhow::Ok(command.cluster.admin().await?.list_topics().await?) })?;
     let wanted = |topic: &&TopicMetadata| {
         let named = command.topics.iter().any(|name| **name == *topic.name);
         named || (command.topics.is_empty() && (command.internal || !topic.is_internal))
     };
     let shown: Vec<&TopicMetadata> = topics.iter().filter(wanted).collect();
-    if let Some(missing) = command.topics.iter().find(|name| !shown.iter().any(|topic| *topic.name == ***name)) {
+    if let Some(missing) =
+        command.topics.iter().find(|name| !shown.iter().any(|topic| *topic.name == ***name))
+    {
         let message = format!("there is no topic `{missing}`: `millstream topic list` shows those there are");
         return Err(crate::exit::Failure::new(crate::exit::FailureKind::NotFound, message).into());
     }

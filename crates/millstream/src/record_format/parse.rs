@@ -55,7 +55,8 @@ fn escape<'a>(rest: &'a str, literal: &mut Vec<u8>) -> Result<&'a str, String> {
         '\\' => literal.push(b'\\'),
         'x' => {
             let digits = after.get(..2).ok_or("`\\x` takes two hexadecimal digits")?;
-            let byte = u8::from_str_radix(digits, 16).map_err(|_| format!("`\\x{digits}` is not hexadecimal"))?;
+            let byte =
+                u8::from_str_radix(digits, 16).map_err(|_| format!("`\\x{digits}` is not hexadecimal"))?;
             literal.push(byte);
             return Ok(&after[2..]);
         }
@@ -131,7 +132,9 @@ fn text_encoding(modifier: Option<&str>) -> Result<TextEncoding, String> {
         Some("hex") => Ok(TextEncoding::Hex),
         Some("base64") => Ok(TextEncoding::Base64 { padded: true }),
         Some("base64raw") => Ok(TextEncoding::Base64 { padded: false }),
-        Some(other) => Err(format!("`{{{other}}}` is not a form of text: there are hex, base64 and base64raw")),
+        Some(other) => {
+            Err(format!("`{{{other}}}` is not a form of text: there are hex, base64 and base64raw"))
+        }
     }
 }
 
