@@ -1,4 +1,5 @@
 //! Real sockets: pipelining, half-open and hostile clients, several listeners, and what a stop does.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
