@@ -6,12 +6,13 @@ mod tests;
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray as _;
 use arrow_array::types::Decimal128Type;
-use arrow_array::{ArrayRef, Decimal128Array};
+use arrow_array::{Array as _, ArrayRef, Decimal128Array};
 use arrow_buffer::i256;
 use millstream_engine::expression::EvaluationError;
 
-use super::operand::Arguments;
+use super::operand::{Arguments, Operand};
 use crate::types::{DECIMAL_PRECISION_MAX, Kind};
 
 /// The smallest scale that an adjusted type keeps (Flink's `MIN_ADJUSTED_SCALE`).
@@ -168,6 +169,11 @@ pub(crate) fn sum(arguments: &Arguments<'_>, negate: bool) -> Result<ArrayRef, E
 /// `*`
 pub(crate) fn product(arguments: &Arguments<'_>) -> Result<ArrayRef, EvaluationError> {
     let (s1, s2, scale) = scales(arguments);
+    let digits =
+        |index: usize| arguments.types[index].kind.as_decimal().map_or(DECIMAL_PRECISION_MAX, |(p, _)| p);
+    if digits(0) + digits(1) <= DECIMAL_PRECISION_MAX && scale == s1 + s2 {
+        return exact_product(arguments);
+    }
     binary(arguments, |left, right| {
         if let (Some(product), true) = (left.checked_mul(right), scale == s1 + s2) {
             return Ok(Some(product));
@@ -175,6 +181,28 @@ pub(crate) fn product(arguments: &Arguments<'_>) -> Result<ArrayRef, EvaluationE
         let product = i256::from_i128(left).checked_mul(i256::from_i128(right));
         Ok(product.and_then(|product| wide_rescale(product, s1 + s2, scale)).and_then(i256::to_i128))
     })
+}
+
+/// `*` where every product fits: one pass over the buffers.
+fn exact_product(arguments: &Arguments<'_>) -> Result<ArrayRef, EvaluationError> {
+    let (precision, scale) = arguments.result.kind.as_decimal().unwrap_or((DECIMAL_PRECISION_MAX, 0));
+    let array = |index: usize| arguments.operands[index].array().as_primitive::<Decimal128Type>();
+    let (left, right) = (array(0), array(1));
+    let product: Decimal128Array = match (&arguments.operands[0], &arguments.operands[1]) {
+        (Operand::Constant(constant), Operand::Column(_)) if constant.is_valid(0) => {
+            let factor = left.value(0);
+            right.unary(|value| value.wrapping_mul(factor))
+        }
+        (Operand::Column(_), Operand::Constant(constant)) if constant.is_valid(0) => {
+            let factor = right.value(0);
+            left.unary(|value| value.wrapping_mul(factor))
+        }
+        (Operand::Constant(_), Operand::Column(_)) | (Operand::Column(_), Operand::Constant(_)) => {
+            Decimal128Array::new_null(arguments.rows)
+        }
+        _ => arrow_arith::arity::binary(left, right, i128::wrapping_mul)?,
+    };
+    Ok(Arc::new(product.with_precision_and_scale(precision, i8::try_from(scale).unwrap_or(0))?))
 }
 
 /// `/`

@@ -228,14 +228,19 @@ fn to_digits(arguments: &Arguments<'_>, round: bool) -> Result<ArrayRef, Evaluat
             }),
         );
     }
+    let index = |row: usize| if arguments.operands[0].is_constant() { 0 } else { row };
     if result.is_approximate() {
-        let digits = wanted(0).unwrap_or(0);
-        return map_float(arguments, |value| round_float(value, digits, round));
+        let wide = arrow_cast::cast(arguments.operands[0].array(), &DataType::Float64)?;
+        let wide = wide.as_primitive::<Float64Type>();
+        let values = (0..arguments.rows).map(|row| {
+            let value = wide.is_valid(index(row)).then(|| wide.value(index(row)))?;
+            Some(round_float(value, wanted(row)?, round))
+        });
+        return Ok(arrow_cast::cast(&values.collect::<Float64Array>(), &arguments.result_type())?);
     }
     let wide = coerce_long(arguments.operands[0].array());
     let values = (0..arguments.rows).map(|row| {
-        let index = if arguments.operands[0].is_constant() { 0 } else { row };
-        let value = wide.is_valid(index).then(|| wide.value(index))?;
+        let value = wide.is_valid(index(row)).then(|| wide.value(index(row)))?;
         i64::try_from(cut(i128::from(value), -wanted(row)?, round)).ok()
     });
     let longs: arrow_array::Int64Array = values.collect();

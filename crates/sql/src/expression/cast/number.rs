@@ -78,6 +78,22 @@ fn widened(array: &ArrayRef, to: &Kind) -> Option<ArrayRef> {
     Some(match (array.data_type(), to) {
         (DataType::Int32, Kind::BigInt) => map::<Int32Type, Int64Type>(array, i64::from),
         (DataType::Int32, Kind::Double) => map::<Int32Type, Float64Type>(array, f64::from),
+        // Wide enough for every value of the integer's type: nothing to check.
+        (data_type, Kind::Decimal { precision, scale }) => {
+            let digits = precision - scale;
+            let factor = decimal::small_power_of_ten(u32::from(*scale));
+            let exact = match data_type {
+                DataType::Int32 if digits >= 10 => {
+                    map::<Int32Type, Decimal128Type>(array, |value| i128::from(value) * factor)
+                }
+                DataType::Int64 if digits >= 19 => {
+                    map::<Int64Type, Decimal128Type>(array, |value| i128::from(value) * factor)
+                }
+                _ => return None,
+            };
+            let exact = exact.as_primitive::<Decimal128Type>().clone();
+            Arc::new(exact.with_precision_and_scale(*precision, i8::try_from(*scale).ok()?).ok()?)
+        }
         (DataType::Float32, Kind::Double) => map::<Float32Type, Float64Type>(array, f64::from),
         _ => return None,
     })
