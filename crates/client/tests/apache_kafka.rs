@@ -94,8 +94,8 @@ async fn offsets_and_commits(client: &Client) {
     };
     assert_eq!(ask(OffsetSpec::Earliest).await, Some(0));
     assert_eq!(ask(OffsetSpec::Latest).await, Some(500));
-    assert_eq!(ask(OffsetSpec::Timestamp(500)).await, Some(250));
-    assert_eq!(ask(OffsetSpec::Timestamp(5000)).await, None);
+    assert_eq!(ask(OffsetSpec::Timestamp(first_timestamp_ms() + 500)).await, Some(250));
+    assert_eq!(ask(OffsetSpec::Timestamp(first_timestamp_ms() + 5000)).await, None);
     assert_eq!(ask(OffsetSpec::MaxTimestamp).await, Some(499));
 
     let group = format!("group-{topic}");
@@ -131,7 +131,7 @@ async fn out_of_range(client: &Client, partition: &TopicPartition) {
     let error =
         fetcher.read(TopicPartition::new(partition.topic.clone(), 9), Start::Earliest, None).next().await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::NotFound);
-    let mut reader = fetcher.read(partition.clone(), Start::Timestamp(991), None);
+    let mut reader = fetcher.read(partition.clone(), Start::Timestamp(first_timestamp_ms() + 991), None);
     let fetched = reader.next().await.unwrap().unwrap();
     assert_eq!(fetched.position, 495);
 }

@@ -14,14 +14,17 @@
 //! - Batches are taken in the order of their pushes; a failed one is taken again before any that came after it.
 //! - After a failure nothing is taken until every answer is in (`recovering`): what was sent behind the failed batch comes
 //!   back as out of order and joins the retries.
-//! - A sequence number belongs to one batch under one identity. When a broker says that the *first* batch
-//!   outstanding is out of order, the sequence has a gap that resending cannot close: none of what is outstanding was
+//! - The *window* is what was sent from the oldest unsettled batch on, acknowledged batches behind it included. It is never
+//!   longer than what a broker recognises again (five batches): a batch whose answer was lost while others behind it went
+//!   through would otherwise be refused as out of order although it is in the log.
+//! - A sequence number belongs to one batch under one identity. When a broker says that the *first* batch of the
+//!   window is out of order, the sequence has a gap that resending cannot close: none of what is outstanding was
 //!   appended, so all of it is stamped anew under a higher epoch, from 0 (KIP-360).
 //! - A new identity is taken up only when nothing is under way or to be resent under the old one.
 //! - Until the first batch under an identity is acknowledged, it goes alone: a broker that does not know a producer takes
 //!   whatever sequence comes first, so a second batch would overtake a first one that failed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -36,6 +39,8 @@ use crate::topic_partition::TopicPartition;
 
 /// How often a batch is stamped anew before it is given up.
 const RESTAMPS_MAX: u32 = 5;
+/// The distance between the places of batches, so that a batch can be halved many times and its parts keep their order.
+const PLACE_STEP: u64 = 1 << 24;
 
 /// A partition's lane.
 #[derive(Debug)]
@@ -74,6 +79,10 @@ pub(super) struct Stamped {
     pub(super) stamp: ProducerStamp,
     pub(super) info: BatchTicket,
     pub(super) restamps: u32,
+    /// Its place in the lane's order.
+    pub(super) order: u64,
+    /// The places from its own on that are its own.
+    pub(super) order_span: u64,
 }
 
 /// Where a lane is to be found.
@@ -124,9 +133,12 @@ pub(super) struct LaneState {
     /// Failures since the last acknowledgement, for the length of pauses.
     pub(super) failures: u32,
     waiting: VecDeque<Waiting>,
-    /// Ascending by sequence, all before `waiting`.
+    /// In order, all before `waiting`.
     retries: VecDeque<Stamped>,
     under_way: usize,
+    /// By order, what was stamped from the oldest unsettled batch on, and whether it is settled.
+    window: BTreeMap<u64, bool>,
+    next_order: u64,
     recovering: bool,
     gap: bool,
     /// What the sequences of this lane count under.
@@ -157,15 +169,21 @@ impl LaneState {
     }
 
     /// Whether anything could be taken now, given room.
-    pub(super) fn is_sendable(&self, under_way_max: usize) -> bool {
-        let under_way_max = if self.is_established { under_way_max } else { 1 };
-        let blocked = self.under_way > 0 && (self.recovering || self.under_way >= under_way_max);
-        !blocked && (!self.retries.is_empty() || !self.waiting.is_empty())
+    pub(super) fn is_sendable(&self, window_max: usize) -> bool {
+        if self.recovering && self.under_way > 0 {
+            return false;
+        }
+        let window_max = if self.is_established { window_max } else { 1 };
+        match (self.retries.front(), self.waiting.front()) {
+            (Some(first), _) => self.window.range(..=first.order).count() <= window_max,
+            (None, Some(_)) => self.window.len() < window_max,
+            (None, None) => false,
+        }
     }
 
     /// Takes the next batch of at most `bytes_max`, stamped under `identity` if it is new.
-    pub(super) fn take(&mut self, identity: Identity, bytes_max: usize, under_way_max: usize) -> Take {
-        if !self.is_sendable(under_way_max) {
+    pub(super) fn take(&mut self, identity: Identity, bytes_max: usize, window_max: usize) -> Take {
+        if !self.is_sendable(window_max) {
             return Take::Nothing;
         }
         if self.recovering {
@@ -187,7 +205,7 @@ impl LaneState {
             return self.retries.pop_front().map_or(Take::Nothing, |batch| self.sent(batch));
         }
         if self.identity != Some(identity) {
-            if self.under_way > 0 {
+            if !self.window.is_empty() {
                 return Take::Nothing;
             }
             self.adopt(identity);
@@ -200,7 +218,10 @@ impl LaneState {
         match batch.stamp(stamp, false) {
             Ok(bytes) => {
                 self.next_sequence = advance(self.next_sequence, info.records);
-                self.sent(Stamped { bytes, stamp, info, restamps: 0 })
+                let order = self.next_order;
+                self.next_order += PLACE_STEP;
+                self.window.insert(order, false);
+                self.sent(Stamped { bytes, stamp, info, restamps: 0, order, order_span: PLACE_STEP })
             }
             Err(error) => Take::Broken(info, error),
         }
@@ -218,30 +239,48 @@ impl LaneState {
             Outcome::Acknowledged => {
                 self.failures = 0;
                 self.is_established |= self.identity.is_some_and(|identity| identity.made(batch.stamp));
+                self.settle(batch.order);
                 return Answered::Done(batch);
             }
-            Outcome::Failed => return Answered::GivenUp(batch),
+            Outcome::Failed => {
+                self.settle(batch.order);
+                return Answered::GivenUp(batch);
+            }
             Outcome::Retry => self.resend(batch),
             Outcome::OutOfOrder => {
-                // Only the first one outstanding says anything about the sequence; the others followed it.
-                let is_first = self.retries.front().is_none_or(|first| precedes(&batch, first));
+                // Only the first one says anything about the sequence; the others followed it.
+                let is_first = self.window.keys().next() == Some(&batch.order);
                 if is_first && self.identity.is_some_and(|identity| identity.made(batch.stamp)) {
                     if batch.restamps >= RESTAMPS_MAX {
+                        self.settle(batch.order);
                         return Answered::GivenUp(batch);
                     }
                     self.gap = true;
                 }
                 self.resend(batch);
             }
-            Outcome::Split(parts) => parts.into_iter().rev().for_each(|part| self.resend(part)),
+            Outcome::Split(parts) => {
+                self.window.extend(parts.iter().map(|part| (part.order, false)));
+                parts.into_iter().for_each(|part| self.resend(part));
+            }
         }
         Answered::Kept
     }
 
     fn resend(&mut self, batch: Stamped) {
         self.recovering = true;
-        let place = self.retries.partition_point(|other| precedes(other, &batch));
+        let place = self.retries.partition_point(|other| other.order < batch.order);
         self.retries.insert(place, batch);
+    }
+
+    /// Takes note that nothing more will happen to a batch.
+    fn settle(&mut self, order: u64) {
+        if let Some(is_settled) = self.window.get_mut(&order) {
+            *is_settled = true;
+        }
+        while self.window.first_entry().is_some_and(|first| *first.get()) {
+            self.window.pop_first();
+        }
     }
 
     fn adopt(&mut self, identity: Identity) {
@@ -251,6 +290,8 @@ impl LaneState {
 
     fn restamp(&mut self, identity: Identity) -> Result<(), (BatchTicket, millstream_wire::WireError)> {
         self.adopt(identity);
+        // What was settled behind the gap is of no interest to the new sequence.
+        self.window.retain(|_, is_settled| !*is_settled);
         for place in 0..self.retries.len() {
             let stamp = identity.stamp(self.next_sequence);
             let Some(batch) = self.retries.get_mut(place) else { break };
@@ -259,7 +300,9 @@ impl LaneState {
                 Ok(()) => (batch.bytes, batch.stamp) = (Bytes::from(bytes), stamp),
                 Err(error) => {
                     self.gap = true;
-                    return self.retries.remove(place).map_or(Ok(()), |batch| Err((batch.info, error)));
+                    let Some(batch) = self.retries.remove(place) else { break };
+                    self.settle(batch.order);
+                    return Err((batch.info, error));
                 }
             }
             batch.restamps += 1;
@@ -272,9 +315,9 @@ impl LaneState {
     pub(super) fn expire(&mut self, sealed_before: Instant) -> Vec<Expired> {
         let mut expired = Vec::new();
         while self.retries.front().is_some_and(|batch| batch.info.sealed_at <= sealed_before) {
-            expired.extend(
-                self.retries.pop_front().map(|batch| Expired { info: batch.info, bytes: Some(batch.bytes) }),
-            );
+            let Some(Stamped { info, bytes, order, .. }) = self.retries.pop_front() else { break };
+            self.settle(order);
+            expired.push(Expired { info, bytes: Some(bytes) });
         }
         while self.waiting.front().is_some_and(|batch| batch.info.sealed_at <= sealed_before) {
             expired.extend(self.waiting.pop_front().map(|batch| Expired { info: batch.info, bytes: None }));
@@ -293,16 +336,6 @@ pub(super) struct Expired {
 /// The sequence number after `records` more; wraps past `i32::MAX` to 0.
 pub(super) fn advance(sequence: i32, records: u32) -> i32 {
     sequence.wrapping_add(records as i32) & i32::MAX
-}
-
-/// Whether `one` was stamped before `other`, of the same lane. At most a handful of batches are outstanding, so of two
-/// sequences the smaller step forward tells.
-fn precedes(one: &Stamped, other: &Stamped) -> bool {
-    if one.stamp.producer_id < 0 {
-        return false;
-    }
-    let step = other.stamp.base_sequence.wrapping_sub(one.stamp.base_sequence) & i32::MAX;
-    step != 0 && step < i32::MAX / 2
 }
 
 #[cfg(test)]

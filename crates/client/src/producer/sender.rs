@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use millstream_wire::messages::ProduceResponse;
 use millstream_wire::messages::produce::PartitionProduceResponse;
@@ -25,6 +25,7 @@ use super::lane::{Answered, Lane, LaneState, Outcome, Place, Stamped, Take};
 use super::router::{self, Arrival};
 use super::verdict::{Verdict, give_up, give_up_stamped, judge};
 use super::{Acks, Shared, split};
+use crate::connection::Connection;
 use crate::connections::Node;
 use crate::error::{ClientError, Result, Subject};
 
@@ -49,7 +50,7 @@ impl BrokerQueue {
 
 /// Puts a lane that has something to send, and is nowhere yet, where it belongs. The state is the lane's, locked.
 pub(super) fn schedule(shared: &Arc<Shared>, lane: &Arc<Lane>, state: &mut LaneState) {
-    if state.place != Place::Idle || !state.is_sendable(under_way_max(shared)) {
+    if state.place != Place::Idle || !state.is_sendable(window_max(shared)) {
         return;
     }
     let Some(node) = state.leader else {
@@ -71,8 +72,8 @@ fn reroute(shared: &Shared, lane: &Arc<Lane>, state: &mut LaneState) {
     shared.router.take_in(Arrival { lane: Arc::clone(lane), not_before, spent: None });
 }
 
-/// Batches of one lane that may be under way: without sequence numbers only one keeps the order.
-fn under_way_max(shared: &Shared) -> usize {
+/// The longest window of a lane: without sequence numbers only one batch at a time keeps the order.
+fn window_max(shared: &Shared) -> usize {
     if shared.config.is_idempotent() { shared.config.in_flight_requests_max } else { 1 }
 }
 
@@ -90,11 +91,17 @@ struct Answer {
 /// Runs until the producer is closed.
 pub(super) async fn run(shared: Arc<Shared>, queue: Arc<BrokerQueue>) {
     let mut answers: FuturesUnordered<BoxFuture<'static, Answer>> = FuturesUnordered::new();
-    let mut quiet_until = None;
+    let mut quiet_until: Option<Instant> = None;
+    let requests_max = shared.config.in_flight_requests_max;
     while !shared.is_closed() {
-        while answers.len() < shared.config.in_flight_requests_max && quiet_until.is_none() {
+        while answers.len() < requests_max && quiet_until.is_none() && !queue.ready.lock().is_empty() {
+            let Some(connection) = connect(&shared, &queue).await else { break };
+            // What a connection lost must be known before more goes out on the next one.
+            while let Some(Some(answer)) = answers.next().now_or_never() {
+                quiet_until = settle(&shared, answer).or(quiet_until);
+            }
             let Some(batches) = collect(&shared, &queue) else { break };
-            let answer = send(&shared, queue.node, batches).await;
+            let answer = send(&shared, &connection, batches).await;
             answers.push(answer);
         }
         let quiet = async {
@@ -105,14 +112,37 @@ pub(super) async fn run(shared: Arc<Shared>, queue: Arc<BrokerQueue>) {
         };
         tokio::select! {
             Some(answer) = answers.next(), if !answers.is_empty() => {
-                if let Some(throttle) = settle(&shared, answer) {
-                    quiet_until = Some(Instant::now() + throttle);
-                }
+                quiet_until = settle(&shared, answer).or(quiet_until);
             }
-            () = queue.wake.notified(), if answers.len() < shared.config.in_flight_requests_max => {}
+            () = queue.wake.notified(), if answers.len() < requests_max => {}
             () = quiet => quiet_until = None,
         }
     }
+}
+
+/// The connection to the broker. When there is none to be had, the lanes that wait for it look for another leader.
+async fn connect(shared: &Arc<Shared>, queue: &BrokerQueue) -> Option<Connection> {
+    let metadata_version = shared.client.metadata().version;
+    let connected = match shared.client.address_of(queue.node) {
+        Some(address) => shared.connections.get(Node::Broker(queue.node), &address).await,
+        None => {
+            let subject = Subject::Resource(format!("broker {}", queue.node));
+            let code = ErrorCode::BrokerNotAvailable.code();
+            Err(ClientError::broker(ApiKey::Produce, subject, code, None))
+        }
+    };
+    let error = match connected {
+        Ok(connection) => return Some(connection),
+        Err(error) => error,
+    };
+    tracing::debug!(node = queue.node, %error, "no connection to send on");
+    for lane in std::mem::take(&mut *queue.ready.lock()) {
+        let mut state = lane.state.lock();
+        state.failures += 1;
+        (state.leader, state.stale_version) = (None, Some(metadata_version));
+        reroute(shared, &lane, &mut state);
+    }
+    None
 }
 
 /// One batch of each lane that is ready, as many as fit into a request.
@@ -142,7 +172,7 @@ fn collect(shared: &Arc<Shared>, queue: &BrokerQueue) -> Option<Batches> {
                 lanes.push_front(lane);
                 break;
             }
-            if state.is_sendable(under_way_max(shared)) {
+            if state.is_sendable(window_max(shared)) {
                 drop(state);
                 again.push_back(lane);
             } else {
@@ -162,7 +192,7 @@ fn collect(shared: &Arc<Shared>, queue: &BrokerQueue) -> Option<Batches> {
 /// The next batch of a lane; sees to lost sequences and batches that cannot be built.
 fn take(shared: &Arc<Shared>, lane: &Arc<Lane>, state: &mut LaneState, offered: usize) -> Take {
     loop {
-        match state.take(shared.identity.current(), offered, under_way_max(shared)) {
+        match state.take(shared.identity.current(), offered, window_max(shared)) {
             Take::NeedsIdentity(lost) => {
                 tracing::warn!(partition = %lane.partition, "sequence lost, the producer's epoch is raised");
                 if !shared.identity.leave(lost) {
@@ -185,17 +215,11 @@ fn take(shared: &Arc<Shared>, lane: &Arc<Lane>, state: &mut LaneState, offered: 
 }
 
 /// Puts a request on the wire; the future is the answer.
-async fn send(shared: &Arc<Shared>, node: i32, batches: Batches) -> BoxFuture<'static, Answer> {
+async fn send(shared: &Arc<Shared>, connection: &Connection, batches: Batches) -> BoxFuture<'static, Answer> {
     let metadata = shared.client.metadata();
     let metadata_version = metadata.version;
     let mut names = HashMap::new();
     let sent = async {
-        let broker = metadata.brokers.get(&node).ok_or_else(|| {
-            let code = ErrorCode::BrokerNotAvailable.code();
-            ClientError::broker(ApiKey::Produce, Subject::Resource(format!("broker {node}")), code, None)
-        });
-        let address = &broker?.address;
-        let connection = shared.connections.get(Node::Broker(node), address).await?;
         let ours = connection.version::<ProduceRequest>()?;
         let (request, version) = request(shared, &metadata, &batches, ours, &mut names);
         if shared.config.acks == Acks::None {
@@ -249,8 +273,8 @@ fn request(
     (ProduceRequest { transactional_id: None, acks, timeout_ms, topic_data: topics }, version)
 }
 
-/// Tells each lane what became of its batch. Returns how long the broker asks us to be quiet.
-fn settle(shared: &Arc<Shared>, answer: Answer) -> Option<Duration> {
+/// Tells each lane what became of its batch. Returns until when the broker asks us to be quiet.
+fn settle(shared: &Arc<Shared>, answer: Answer) -> Option<Instant> {
     let Answer { batches, metadata_version, response, names } = answer;
     let response = match response {
         Ok(Some(response)) => response,
@@ -260,8 +284,7 @@ fn settle(shared: &Arc<Shared>, answer: Answer) -> Option<Duration> {
         }
         Err(error) => {
             for (lane, batch) in batches {
-                let stale = error.is_stale_metadata() || error.code() == Some(ErrorCode::BrokerNotAvailable);
-                let verdict = if error.is_retriable() || stale {
+                let verdict = if error.is_retriable() {
                     Verdict::Retry { stale_metadata: true }
                 } else {
                     Verdict::Failed
@@ -289,7 +312,7 @@ fn settle(shared: &Arc<Shared>, answer: Answer) -> Option<Duration> {
             }),
         }
     }
-    (throttle > 0).then(|| Duration::from_millis(throttle))
+    (throttle > 0).then(|| Instant::now() + Duration::from_millis(throttle))
 }
 
 fn partition_answered(

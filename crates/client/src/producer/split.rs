@@ -18,6 +18,9 @@ pub(super) fn halves(whole: &Stamped) -> millstream_wire::Result<Option<Vec<Stam
     let Some(first_half @ 1..) = u32::try_from(header.record_count).ok().map(|count| count / 2) else {
         return Ok(None);
     };
+    if whole.order_span < 2 {
+        return Ok(None);
+    }
     let body = batch.body(&mut Decompressor::default(), DECOMPRESSED_BYTES_MAX)?;
     let mut compressor = Compressor::default();
     let mut parts = Vec::with_capacity(2);
@@ -39,7 +42,9 @@ pub(super) fn halves(whole: &Stamped) -> millstream_wire::Result<Option<Vec<Stam
             base_sequence = advance(base_sequence, info.records);
         }
         let bytes = builder.finish(&options, &mut compressor)?;
-        parts.push(Stamped { bytes, stamp, info, restamps: whole.restamps });
+        let order_span = whole.order_span / 2;
+        let order = whole.order + order_span * parts.len() as u64;
+        parts.push(Stamped { bytes, stamp, info, restamps: whole.restamps, order, order_span });
         Ok::<_, millstream_wire::WireError>(())
     };
     let mut first_timestamp_ms = 0;

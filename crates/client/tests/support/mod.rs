@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
+pub(crate) mod proxy;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -111,7 +113,16 @@ pub(crate) async fn drain(reader: &mut PartitionReader) -> Vec<String> {
     values
 }
 
-/// Appends `count` numbered values, each to partition `number % partitions`.
+/// The timestamp of record 0: now, since brokers delete what is old, in ms.
+pub(crate) fn first_timestamp_ms() -> i64 {
+    static FIRST: std::sync::OnceLock<i64> = std::sync::OnceLock::new();
+    *FIRST.get_or_init(|| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        now.as_millis() as i64
+    })
+}
+
+/// Appends numbered values, each to partition `number % partitions`.
 pub(crate) async fn append_numbered(writer: &mut BatchWriter, numbers: std::ops::Range<u64>) {
     let partitions = writer.partition_count() as u64;
     for number in numbers {
@@ -120,7 +131,9 @@ pub(crate) async fn append_numbered(writer: &mut BatchWriter, numbers: std::ops:
         }
         let value = format!("value-{number}");
         let partition = (number % partitions) as i32;
-        writer.append(partition, number as i64, None, Some(value.as_bytes()), &[]).unwrap();
+        writer
+            .append(partition, first_timestamp_ms() + number as i64, None, Some(value.as_bytes()), &[])
+            .unwrap();
     }
 }
 
