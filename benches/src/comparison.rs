@@ -97,6 +97,19 @@ pub(crate) fn compare(
     Ok(())
 }
 
+/// Measures the sides in turn by one metric; prints each round, and gives each side's median.
+pub(crate) fn medians(
+    title: &str,
+    rounds: Rounds,
+    metric: Metric,
+    sides: Vec<Side<'_>>,
+) -> anyhow::Result<Vec<(&'static str, f64)>> {
+    let comparison = alternate(title, rounds, vec![metric], sides)?;
+    println!("\n{title}, medians of {}", rounds.rounds);
+    let median = |side: usize| Spread::of(&comparison.figures_of(side, 0)).median;
+    Ok(comparison.sides.iter().enumerate().map(|(side, name)| (*name, median(side))).collect())
+}
+
 fn alternate(
     title: &str,
     rounds: Rounds,

@@ -63,7 +63,8 @@ impl Rows {
     }
 }
 
-fn nexmark_schema() -> SchemaRef {
+/// Nexmark's events as the suite's Kafka table declares them.
+pub(crate) fn nexmark_schema() -> SchemaRef {
     let big = |name: &str| Field::new(name, DataType::Int64, true);
     let text = |name: &str| Field::new(name, DataType::Utf8View, true);
     let time = |name: &str| Field::new(name, timestamp(3), true);

@@ -1,28 +1,25 @@
-//! The few requests that measurements send themselves: topics, end offsets, whether a broker is ready, and batches of input.
+//! The few requests that measurements send themselves: topics, end offsets, whether a broker is ready.
 //!
-//! Blocking and over one connection, so that a start-up is timed to the microsecond and nothing of it competes with what is
-//! measured. The brokers are single nodes on this machine: no metadata, no retries; an error ends the measurement. Request versions are
+//! Blocking and over one connection, so that a start-up is timed finely and nothing of it competes with what is measured. The brokers are single nodes on this machine: no metadata, no retries; an error ends the measurement. Request versions are
 //! fixed to ones that Apache Kafka 4.x and Millstream both have.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use millstream_wire::ErrorCode;
-use millstream_wire::frame::{LENGTH_BYTES, Segment, decode_response, encode_request, frame_length};
+use millstream_wire::frame::{LENGTH_BYTES, decode_response, encode_request, frame_length};
 use millstream_wire::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
 use millstream_wire::messages::delete_topics::DeleteTopicsRequest;
 use millstream_wire::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsTopic,
 };
 use millstream_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
-use millstream_wire::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use millstream_wire::protocol::Request;
 
 const RESPONSE_BYTES_MAX: usize = 1 << 20;
-const PRODUCE_VERSION: i16 = 9;
 const TIMEOUT_MS: i32 = 30_000;
 const POLL_EVERY: Duration = Duration::from_millis(10);
 /// Asks ListOffsets for the end of the log.
@@ -33,8 +30,6 @@ const LATEST: i64 = -1;
 pub(crate) struct Connection {
     stream: TcpStream,
     next_correlation_id: i32,
-    /// Correlation id of the oldest Produce request that is not answered yet.
-    unanswered_from: i32,
 }
 
 impl Connection {
@@ -42,12 +37,7 @@ impl Connection {
         let stream = TcpStream::connect(address)
             .with_context(|| format!("cannot connect to the broker at {address}"))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, next_correlation_id: 0, unanswered_from: 0 })
-    }
-
-    fn next_id(&mut self) -> i32 {
-        self.next_correlation_id += 1;
-        self.next_correlation_id - 1
+        Ok(Self { stream, next_correlation_id: 0 })
     }
 
     fn receive(&mut self) -> anyhow::Result<Bytes> {
@@ -58,10 +48,10 @@ impl Connection {
         Ok(frame.into())
     }
 
-    /// Sends a request and waits for its answer; only when no Produce request is under way.
+    /// Sends a request and waits for its answer.
     fn request<R: Request>(&mut self, request: &R, version: i16) -> anyhow::Result<R::Response> {
-        let id = self.next_id();
-        self.unanswered_from = self.next_correlation_id;
+        let id = self.next_correlation_id;
+        self.next_correlation_id += 1;
         self.stream.write_all(&encode_request(request, version, id, None)?)?;
         Ok(decode_response::<R>(self.receive()?, version, id)?)
     }
@@ -132,7 +122,8 @@ impl Connection {
         Ok(Some(records))
     }
 
-    fn end_offsets(&mut self, topic: &str) -> anyhow::Result<Vec<ListOffsetsPartitionResponse>> {
+    /// Where each partition ends; none when the topic does not exist.
+    pub(crate) fn end_offsets(&mut self, topic: &str) -> anyhow::Result<Vec<ListOffsetsPartitionResponse>> {
         let partition = |index: u32| ListOffsetsPartition {
             partition_index: index as i32,
             timestamp: LATEST,
@@ -146,43 +137,6 @@ impl Connection {
         };
         let response = self.request(&request, 6)?;
         Ok(response.topics.into_iter().flat_map(|topic| topic.partitions).collect())
-    }
-
-    /// Sends a batch without waiting for its answer (acks 1). [`Connection::await_produced`] has to follow.
-    pub(crate) fn produce(&mut self, topic: &str, partition: u32, batch: Bytes) -> anyhow::Result<()> {
-        let data = PartitionProduceData { index: partition as i32, records: Some(batch) };
-        let request = ProduceRequest {
-            acks: 1,
-            timeout_ms: TIMEOUT_MS,
-            topic_data: vec![TopicProduceData {
-                name: topic.into(),
-                partition_data: vec![data],
-                ..TopicProduceData::default()
-            }],
-            ..ProduceRequest::default()
-        };
-        let id = self.next_id();
-        for segment in request.into_frame(PRODUCE_VERSION, id, None)?.into_segments() {
-            let (Segment::Bytes(bytes) | Segment::Payload(bytes)) = segment;
-            self.stream.write_all(&bytes)?;
-        }
-        Ok(())
-    }
-
-    /// Takes answers to Produce requests until at most `unanswered_max` are still to come.
-    pub(crate) fn await_produced(&mut self, unanswered_max: i32) -> anyhow::Result<()> {
-        while self.next_correlation_id - self.unanswered_from > unanswered_max {
-            let id = self.unanswered_from;
-            self.unanswered_from += 1;
-            let response = decode_response::<ProduceRequest>(self.receive()?, PRODUCE_VERSION, id)?;
-            let partitions = response.responses.into_iter().flat_map(|topic| topic.partition_responses);
-            for partition in partitions {
-                check(partition.error_code)
-                    .with_context(|| format!("partition {} refused a batch", partition.index))?;
-            }
-        }
-        ensure!(self.unanswered_from <= self.next_correlation_id, "more answers than requests");
-        Ok(())
     }
 }
 

@@ -1,20 +1,20 @@
-//! Fills a topic with one of the inputs, as fast as one thread generates it.
+//! Fills a topic with one of the inputs by our own producer, as fast as one thread generates it.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
-use millstream_wire::compression::{Compression, Compressor};
-use millstream_wire::murmur2::partition_for_key;
-use millstream_wire::records::{BatchBuilder, FinishOptions};
+use millstream_client::{BrokerAddress, Client, ClientConfig, Producer, ProducerConfig};
+use millstream_wire::compression::Compression;
+use tokio::runtime::Runtime;
 
 use crate::generate::{Record, Workload};
 use crate::kafka::Connection;
 
 /// `batch.size` of the other measurements, too.
 const BATCH_BYTES_MAX: usize = 256 << 10;
-/// As the Java client's `max.in.flight.requests.per.connection`.
-const REQUESTS_IN_FLIGHT_MAX: i32 = 5;
+/// Records between two looks at the producer's memory.
+const RUN_RECORDS: usize = 1_000;
 
 /// Fill a topic with Nexmark events or sensor readings
 #[derive(Debug, Args)]
@@ -58,8 +58,10 @@ impl Load {
             }
             None => {}
         }
-        let loaded = load(connection, topic, self.partitions, self.compression, self.workload, self.events)?;
-        let (events, average) = (loaded.events, loaded.value_bytes_average());
+        let input = Input { workload: self.workload, events: self.events };
+        let loaded =
+            load(connection, &self.bootstrap_server, topic, self.partitions, self.compression, input)?;
+        let (events, average) = (self.events, loaded.value_bytes as f64 / self.events.max(1) as f64);
         println!("{topic}: {events} events of {average:.0} bytes in {:.1} s", loaded.wall.as_secs_f64());
         Ok(())
     }
@@ -81,109 +83,66 @@ pub(crate) fn ensure_loaded(
                 "the topic {topic} at {address} holds {found} events, not {events}: delete it or pass --events {found}"
             )
         }
-        None => load(connection, topic, partitions, Compression::None, workload, events)?,
+        None => load(connection, address, topic, partitions, Compression::None, Input { workload, events })?,
     };
     Ok(())
 }
 
 /// Creates the topic, fills it and counts what the broker has then.
 fn load(
-    connection: Connection,
+    mut connection: Connection,
+    address: &str,
     topic: &str,
     partitions: u32,
     compression: Compression,
-    workload: Workload,
-    events: u64,
+    input: Input,
 ) -> anyhow::Result<Loaded> {
-    let mut loader = Loader::create(connection, topic, partitions, compression)?;
-    let loaded = loader.load(workload, events)?;
-    let found = loader.connection.record_count(topic)?;
+    connection.create_topic(topic, partitions)?;
+    let loaded = Runtime::new()?.block_on(produce(address, topic, compression, input))?;
+    let (events, found) = (input.events, connection.record_count(topic)?);
     ensure!(found == Some(events), "wrote {events} events to {topic}, but the broker counts {found:?}");
     Ok(loaded)
 }
 
+/// What to write.
+#[derive(Debug, Clone, Copy)]
+struct Input {
+    workload: Workload,
+    events: u64,
+}
+
 /// What was written.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Loaded {
-    events: u64,
+struct Loaded {
     value_bytes: u64,
     wall: Duration,
 }
 
-impl Loaded {
-    fn value_bytes_average(&self) -> f64 {
-        self.value_bytes as f64 / self.events.max(1) as f64
-    }
-}
-
-/// Gathers records into a batch per partition and sends the full ones.
-struct Loader {
-    connection: Connection,
-    topic: String,
-    partitions: Vec<BatchBuilder>,
-    options: FinishOptions,
-    compressor: Compressor,
-    /// Where records without a key go, until that batch is full.
-    sticky: usize,
-}
-
-impl Loader {
-    fn create(
-        mut connection: Connection,
-        topic: &str,
-        partitions: u32,
-        compression: Compression,
-    ) -> anyhow::Result<Self> {
-        connection.create_topic(topic, partitions)?;
-        Ok(Self {
-            connection,
-            topic: topic.to_owned(),
-            partitions: (0..partitions).map(|_| BatchBuilder::new(BATCH_BYTES_MAX)).collect(),
-            options: FinishOptions { compression, ..FinishOptions::default() },
-            compressor: Compressor::default(),
-            sticky: 0,
-        })
-    }
-
-    fn load(&mut self, workload: Workload, events: u64) -> anyhow::Result<Loaded> {
-        let started = Instant::now();
-        // Record timestamps are the wall clock's: at the events' own, retention would delete them.
-        let now_ms =
-            SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_millis()
-                as i64;
-        let (mut generator, mut value_bytes) = (workload.generator(), 0);
-        for _ in 0..events {
-            let record = generator.next_record();
-            value_bytes += record.value.len() as u64;
-            self.append(record, now_ms)?;
+async fn produce(
+    address: &str,
+    topic: &str,
+    compression: Compression,
+    input: Input,
+) -> anyhow::Result<Loaded> {
+    let client = Client::connect(ClientConfig::new(BrokerAddress::parse_list(address)?)).await?;
+    let config =
+        ProducerConfig { compression, batch_size_bytes: BATCH_BYTES_MAX, ..ProducerConfig::default() };
+    let mut writer = Producer::new(client, config).await?.writer(topic).await?;
+    let started = Instant::now();
+    // Record timestamps are the wall clock's: at the events' own, retention would delete them.
+    let now_ms =
+        SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_millis() as i64;
+    let (mut generator, mut value_bytes) = (input.workload.generator(), 0);
+    for run in (0..input.events).step_by(RUN_RECORDS) {
+        writer.ready().await?;
+        let mut appender = writer.appender();
+        for _ in run..input.events.min(run + RUN_RECORDS as u64) {
+            let Record { key, value } = generator.next_record();
+            let partition = appender.partition_for(key, value.len());
+            appender.append(partition, now_ms, key, Some(value), &[])?;
+            value_bytes += value.len() as u64;
         }
-        for partition in 0..self.partitions.len() {
-            self.send(partition)?;
-        }
-        self.connection.await_produced(0)?;
-        Ok(Loaded { events, value_bytes, wall: started.elapsed() })
     }
-
-    fn append(&mut self, record: Record<'_>, now_ms: i64) -> anyhow::Result<()> {
-        let mut partition = self.partition_of(record);
-        while !self.partitions[partition].append(now_ms, record.key, Some(record.value), &[])? {
-            self.send(partition)?;
-            self.sticky = (self.sticky + 1) % self.partitions.len();
-            partition = self.partition_of(record);
-        }
-        Ok(())
-    }
-
-    fn partition_of(&self, record: Record<'_>) -> usize {
-        record.key.map_or(self.sticky, |key| partition_for_key(key, self.partitions.len() as u32) as usize)
-    }
-
-    fn send(&mut self, partition: usize) -> anyhow::Result<()> {
-        if self.partitions[partition].is_empty() {
-            return Ok(());
-        }
-        let batch = self.partitions[partition].finish(&self.options, &mut self.compressor)?;
-        self.connection.await_produced(REQUESTS_IN_FLIGHT_MAX - 1)?;
-        self.connection.produce(&self.topic, partition as u32, batch)
-    }
+    writer.flush().await?;
+    Ok(Loaded { value_bytes, wall: started.elapsed() })
 }

@@ -9,6 +9,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports what it measured")]
 
+mod account;
 mod broker;
 mod comparison;
 mod engine;
@@ -37,6 +38,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Measurement {
+    Account(account::Account),
     Broker(broker::Broker),
     Floor(floor::Floor),
     Engine(engine::Options),
@@ -49,6 +51,7 @@ enum Measurement {
 
 fn main() -> ExitCode {
     let measured = peers::stop_on_interrupt().and_then(|()| match Arguments::parse().measurement {
+        Measurement::Account(account) => account.run(),
         Measurement::Broker(broker) => broker.run(),
         Measurement::Floor(floor) => floor.run(),
         Measurement::Engine(options) => engine::run(&options),
