@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use topic::{
-    Consume, Produce, Topic, TopicCommand, TopicCreate, TopicDelete, TopicDescribe, TopicList,
+    CompressionName, Consume, OffsetRange, Produce, RangeEnd, RangeStart, RecordForm, Topic, TopicCommand,
+    TopicCreate, TopicDelete, TopicDescribe, TopicList,
 };
 
 use crate::listener::{HostPort, KafkaListener};
@@ -97,9 +98,7 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Create, list, describe and delete topics, produce to them and consume from them
     Topic(Topic),
-    /// Produce records to a topic from standard input (short for `topic produce`)
     Produce(Produce),
-    /// Consume records from topics (short for `topic consume`)
     Consume(Consume),
     /// Print a completion script for a shell
     Completions {

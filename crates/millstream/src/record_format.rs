@@ -14,10 +14,16 @@
 //! Numbers take `{hex8}` to `{hex64}` and `{big8}` to `{big64}`, `{little8}` to `{little64}`.
 //! `unpack` and Go's time layouts are not known.
 
+mod cursor;
+mod layout;
 mod parse;
+mod read;
 mod render;
 
 use bytes::Bytes;
+
+pub(crate) use layout::Layout;
+pub(crate) use read::{ReadError, RecordReader};
 
 /// A record with its place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +50,26 @@ pub(crate) struct Record {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Format {
     pieces: Vec<Piece>,
+}
+
+/// Bytes as padded base64.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    let mut text = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
+    render::base64(bytes, true, &mut text);
+    text.into_iter().map(char::from).collect()
+}
+
+impl Format {
+    /// Whether it shows more of a record than its place and time.
+    pub(crate) fn has_content(&self) -> bool {
+        use NumberField::{HeaderCount, KeyLength, ValueLength};
+        self.pieces.iter().any(|piece| match piece {
+            Piece::Text(field, _) => *field != TextField::Topic,
+            Piece::Number(field, _) => matches!(field, KeyLength | ValueLength | HeaderCount),
+            Piece::Headers(_) => true,
+            Piece::Literal(_) | Piece::Time(_) => false,
+        })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

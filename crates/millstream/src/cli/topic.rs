@@ -1,8 +1,13 @@
 //! `topic` and its kin, under the names and letters that `rpk` users have in their fingers.
 
+mod offset_range;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Cluster, Output};
+use crate::record_format::{Format, Layout};
+
+pub(crate) use offset_range::{OffsetRange, RangeEnd, RangeStart};
 
 /// Create, list, describe and delete topics, produce to them and consume from them.
 #[derive(Debug, Args)]
@@ -21,9 +26,7 @@ pub(crate) enum TopicCommand {
     Describe(TopicDescribe),
     /// Delete topics
     Delete(TopicDelete),
-    /// Produce records from standard input
     Produce(Produce),
-    /// Consume records
     Consume(Consume),
 }
 
@@ -109,16 +112,17 @@ pub(crate) struct TopicDelete {
 
 /// Produce records to a topic from standard input.
 ///
-/// The format is read with the same letters as in `consume`: %k key, %v value, %h{…} headers, \n, \t. The default
-/// takes one value per line.
+/// The format is read with the letters of `consume`: %k key, %v value, %h{...} headers, %p partition, %d timestamp in
+/// milliseconds. A text ends where the text behind it in the format begins (`%k\t%v\n`, `%k %h{%k:%v,}\t%v\n`), or after the
+/// length that was read before it (`%V{big32}%v`). By default each line is a value.
 #[derive(Debug, Args)]
 pub(crate) struct Produce {
-    /// The topic
+    /// The topic; created if the broker creates topics by itself
     pub(crate) topic: String,
     /// The form of a record on standard input
-    #[arg(short, long, default_value = "%v\\n")]
-    pub(crate) format: String,
-    /// A key for every record, unless the format has one
+    #[arg(short, long, default_value = "%v\\n", value_parser = layout)]
+    pub(crate) format: Layout,
+    /// A key for every record that has none in the input
     #[arg(short, long)]
     pub(crate) key: Option<String>,
     /// A header for every record; repeatable
@@ -127,23 +131,29 @@ pub(crate) struct Produce {
     /// How batches are compressed
     #[arg(short = 'z', long, default_value = "none")]
     pub(crate) compression: CompressionName,
-    /// The partition; by default the key's, or one after the other
-    #[arg(short, long)]
-    pub(crate) partition: Option<i32>,
+    /// The partition; -1 takes the key's, or without a key one after the other
+    #[arg(short, long, default_value_t = -1, allow_negative_numbers = true, hide_default_value = true)]
+    pub(crate) partition: i32,
     /// Who must have a record before it is acknowledged: all (-1), the leader (1), or nobody (0)
-    #[arg(long, default_value_t = -1, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = -1, allow_negative_numbers = true,
+          value_parser = clap::value_parser!(i16).range(-1..=1))]
     pub(crate) acks: i16,
     /// Produce an empty value as a tombstone
     #[arg(short = 'Z', long)]
     pub(crate) tombstone: bool,
-    /// What to print per record
+    /// The largest record
+    #[arg(long, default_value_t = 1 << 20, value_name = "BYTES",
+          value_parser = clap::value_parser!(u32).range(1024..=1 << 30))]
+    pub(crate) max_message_bytes: u32,
+    /// What to print per record once it is acknowledged, in the order of the input
     #[arg(
         short = 'o',
         long,
         default_value = "Produced to partition %p at offset %o with timestamp %d.\\n",
-        value_name = "FORMAT"
+        value_name = "FORMAT",
+        value_parser = Format::parse
     )]
-    pub(crate) output_format: String,
+    pub(crate) output_format: Format,
     #[command(flatten)]
     pub(crate) cluster: Cluster,
 }
@@ -160,18 +170,22 @@ pub(crate) enum CompressionName {
 
 /// Consume records from topics.
 ///
-/// Formats: %t topic, %p partition, %o offset, %k key, %v value, %T/%K/%V/%H lengths (topic, key, value) and the
-/// number of headers, %h{%k=%v } headers, %d timestamp (milliseconds; %d{strftime[%F %T]}, %d{go[…]} is not known),
-/// %e leader epoch, %a attributes, %% a percent sign; %v{hex}, %v{base64}; \n, \t, \r, \xHH. `json` prints objects.
+/// Formats: %t topic, %p partition, %o offset, %k key, %v value, %T/%K/%V lengths (topic, key, value), %H number of headers,
+/// %h{%k=%v } headers, %d timestamp in milliseconds, %d{strftime[%F %T]}, %e leader epoch, %i number of the record from 1,
+/// %% a percent sign; %v{hex}, %v{base64}; numbers as %o{hex64}, %V{big32}, %V{little32}; \n, \t, \r, \xHH.
+///
+/// Ranges: `start`, `end`, `47`, `47:50` (50 not included), `:50`, `:end` (stop at the present end), `+2` after the start, `-3`
+/// before the end, `-3:end`, `@1356998400000`, `@2013-01-01`, `@2013-01-01T06:00:00Z`, `@-1h`, and `@FROM:UNTIL` with such
+/// times, `end`, or a duration behind FROM (`@2013-01-01:6h`).
 #[derive(Debug, Args)]
 pub(crate) struct Consume {
     /// The topics
     #[arg(required = true)]
     pub(crate) topics: Vec<String>,
-    /// Where to start and stop: start, end, N, N:M, :M, +N after the start, -N before the end, @MILLISECONDS,
-    /// @FROM:UNTIL, and `:end` to stop at the present end
-    #[arg(short, long, default_value = "start", allow_hyphen_values = true)]
-    pub(crate) offset: String,
+    /// Where to start and stop in each partition; with a group, where to start what it has not committed
+    #[arg(short, long, default_value = "start", allow_hyphen_values = true, value_parser = offset_range,
+          value_name = "RANGE")]
+    pub(crate) offset: OffsetRange,
     /// Only these partitions, separated by commas
     #[arg(short, long, value_delimiter = ',', conflicts_with = "group")]
     pub(crate) partitions: Vec<i32>,
@@ -181,17 +195,48 @@ pub(crate) struct Consume {
     /// Stop after this many records (0: never)
     #[arg(short = 'n', long = "num", default_value_t = 0)]
     pub(crate) count: u64,
-    /// The form of a record
-    #[arg(short, long, default_value = "json")]
-    pub(crate) format: String,
-    /// Leave the value out of JSON
+    /// The form of a record: `json`, or a format
+    #[arg(short, long, default_value = "json", value_parser = RecordForm::parse)]
+    pub(crate) format: RecordForm,
+    /// Show the size of the value in JSON instead of the value
     #[arg(long)]
     pub(crate) meta_only: bool,
     /// JSON over several lines
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL", num_args = 0..=1,
+          default_missing_value = "true", require_equals = true)]
     pub(crate) pretty_print: bool,
+    /// Leave out records of transactions that are open or were aborted
+    #[arg(long)]
+    pub(crate) read_committed: bool,
     #[command(flatten)]
     pub(crate) cluster: Cluster,
+}
+
+/// The form in which records are shown.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum RecordForm {
+    /// An object per record.
+    Json,
+    /// As the format says.
+    Format(Format),
+}
+
+impl RecordForm {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "json" { Ok(Self::Json) } else { Format::parse(text).map(Self::Format) }
+    }
+}
+
+fn layout(text: &str) -> Result<Layout, String> {
+    let layout = Format::parse(text)?.layout()?;
+    if layout.has_topic() {
+        return Err("records go to the topic of the command line: leave `%t` out".to_owned());
+    }
+    Ok(layout)
+}
+
+fn offset_range(text: &str) -> Result<OffsetRange, String> {
+    OffsetRange::parse(text, chrono::Utc::now().timestamp_millis())
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -80,7 +80,7 @@ fn time(timestamp_ms: i64, layout: &str, out: &mut Vec<u8>) {
     }
 }
 
-fn base64(bytes: &[u8], padded: bool, out: &mut Vec<u8>) {
+pub(super) fn base64(bytes: &[u8], padded: bool, out: &mut Vec<u8>) {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for chunk in bytes.chunks(3) {
         let mut word = [0; 3];
