@@ -99,7 +99,10 @@ fn listener(listener: &KafkaListener) -> ListenerConfig {
 }
 
 /// Refuses listeners that other machines can reach, as long as nobody has to say who they are.
-fn check_exposure(arguments: &cli::Broker, listeners: &[KafkaListener]) -> anyhow::Result<()> {
+///
+/// # Errors
+/// The first such listener without `--insecure`.
+pub(crate) fn check_exposure(arguments: &cli::Broker, listeners: &[KafkaListener]) -> anyhow::Result<()> {
     let kafka = listeners.iter().map(|listener| ("--kafka-listener", &listener.bind));
     let http = arguments.http_listener.iter().map(|address| ("--http-listener", address));
     let exposed = |(_, address): &(&str, &HostPort)| !address.is_loopback();

@@ -81,6 +81,8 @@ fn kind_of(error: &anyhow::Error) -> FailureKind {
             .map(|failure| failure.kind)
             .or_else(|| cause.downcast_ref::<ClientError>().map(of_client))
             .or_else(|| cause.downcast_ref::<ConnectorError>().map(of_connector))
+            // A boxed source of an error is, to a chain, the box.
+            .or_else(|| cause.downcast_ref::<Box<ConnectorError>>().map(|error| of_connector(error)))
     });
     kinds.into_iter().next().unwrap_or(FailureKind::Failure)
 }

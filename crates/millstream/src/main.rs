@@ -9,6 +9,7 @@ mod http;
 mod listener;
 mod listing;
 mod logging;
+mod metrics;
 mod pipelines;
 mod progress;
 mod record_format;

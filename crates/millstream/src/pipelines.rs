@@ -1,11 +1,12 @@
 //! Running the pipelines that a script asks for: options, epochs, the tap on the last table, and stopping them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use millstream_connectors::kafka::Kafka;
 use millstream_engine::clock::SystemClock;
-use millstream_engine::connector::Settings;
+use millstream_engine::connector::{Settings, TableSpec};
 use millstream_engine::epoch::EpochStore;
 use millstream_engine::pipeline::{Pipeline, PipelineHandle};
 use millstream_engine::plan::{BadRowPolicy, Operator, PipelineOptions, Plan};
@@ -35,6 +36,8 @@ pub(crate) struct Launcher {
     pub(crate) shown: Option<Output>,
     /// Stops what was started.
     pub(crate) stop: Stop,
+    /// How often each statement was started: equal ones are told apart by their order.
+    pub(crate) started: HashMap<String, u32>,
 }
 
 /// A pipeline that was started.
@@ -60,7 +63,7 @@ impl Launcher {
     /// # Errors
     /// When the plan cannot be run or resumed, or the outside does not answer.
     pub(crate) fn start(
-        &self,
+        &mut self,
         mut request: PipelineRequest,
         statement: &str,
         settings: &Settings,
@@ -68,7 +71,8 @@ impl Launcher {
         let tap = self.shown.and_then(|output| tap(&mut request, output));
         let sources = sources(&request.plan);
         let epochs: Option<Box<dyn EpochStore>> = if self.follow {
-            Some(Box::new(self.kafka.epochs(&sources, &request.name, &fingerprint(statement))?))
+            let key = self.resume_key(&request, statement);
+            Some(Box::new(self.kafka.epochs(&sources, &request.name, &key)?))
         } else {
             None
         };
@@ -86,8 +90,18 @@ impl Launcher {
         }
         let pipeline = Pipeline::start(&request.plan, options, epochs, Arc::new(SystemClock))?;
         let handle = pipeline.handle();
-        self.stop.watch(handle.clone());
+        self.stop.watch(&request.name, handle.clone());
         Ok(Started { pipeline, handle, name: request.name, tap })
+    }
+
+    /// The name of a statement among those of its group, the same in every run of the same file.
+    fn resume_key(&mut self, request: &PipelineRequest, statement: &str) -> String {
+        let tables = request.sources.iter().map(|source| &source.table);
+        let tables = tables.chain(request.sinks.iter().map(|sink| &sink.table));
+        let key = fingerprint(statement, tables.flat_map(identity));
+        let count = self.started.entry(key.clone()).or_default();
+        *count += 1;
+        if *count == 1 { key } else { format!("{key}-{count}") }
     }
 
     fn bad_rows(
@@ -132,11 +146,25 @@ fn tap(request: &mut PipelineRequest, output: Output) -> Option<Tap> {
     Some(Tap { table: name.clone(), schema: Arc::clone(&node.schema), rows })
 }
 
-/// A short name for a statement that stays the same when its spaces change: 64-bit FNV-1a over its words.
-fn fingerprint(statement: &str) -> String {
-    let words = statement.split_whitespace().flat_map(|word| word.bytes().chain([b' ']));
-    let hash = words.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+/// The options that say what a table's data is, as opposed to how it is read and written. A statement over other data
+/// is another statement: it must not be taken for one that has finished.
+const IDENTITY: [&str; 3] = ["connector", "path", "topic"];
+
+fn identity(table: &TableSpec) -> impl Iterator<Item = &str> {
+    let options = IDENTITY.iter().filter_map(|key| table.options.get(*key));
+    std::iter::once(table.name.as_str()).chain(options.map(String::as_str))
+}
+
+/// A short name for a statement that stays the same when its spaces change: 64-bit FNV-1a over its words and what its
+/// tables are.
+fn fingerprint<'a>(statement: &'a str, tables: impl Iterator<Item = &'a str>) -> String {
+    let words = statement.split_whitespace().chain(["\0"]).chain(tables);
+    let bytes = words.flat_map(|word| word.bytes().chain([b' ']));
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     format!("{hash:016x}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,13 @@
 //! Statements run as Flink's SQL client runs them: one after the other, an INSERT being a pipeline of its own that
 //! goes on beside what follows, unless `table.dml-sync` makes the next statement wait for its end.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::mpsc::{self, Receiver, Sender};
 
 use millstream_engine::element::Batch;
-use millstream_engine::pipeline::{Outcome as Ended, Summary};
+use millstream_engine::error::EngineError;
+use millstream_engine::pipeline::{Outcome as Ended, PipelineHandle, Summary};
 use millstream_engine::plan::{Node, Operator};
 use millstream_engine::sink::Collect;
 use millstream_sql::session::{Outcome, PipelineRequest, PlannedSink, QueryRequest, TextTable};
@@ -27,30 +29,55 @@ pub(crate) struct Script<'a> {
     pub(crate) output: Output,
     /// Rows of a SELECT to show at most.
     pub(crate) limit: Option<u64>,
-    running: VecDeque<Started>,
-    last: Option<Tap>,
+    /// The pipelines that have not ended, by the order of their statements.
+    running: BTreeMap<usize, Running>,
+    started: usize,
+    ends: (Sender<End>, Receiver<End>),
+    /// The rows of the last INSERT that has ended.
+    last: Option<(usize, Tap)>,
+}
+
+/// The end of the pipeline of this number.
+type End = (usize, Result<Summary, EngineError>);
+
+/// A pipeline that another thread waits for.
+struct Running {
+    name: String,
+    handle: PipelineHandle,
+    tap: Option<Tap>,
 }
 
 impl<'a> Script<'a> {
     /// A script that has not begun.
     pub(crate) fn new(session: Session, launcher: Launcher, global: &'a Global, output: Output) -> Self {
-        Self { session, launcher, global, output, limit: None, running: VecDeque::new(), last: None }
+        Self {
+            session,
+            launcher,
+            global,
+            output,
+            limit: None,
+            running: BTreeMap::new(),
+            started: 0,
+            ends: mpsc::channel(),
+            last: None,
+        }
     }
 
     /// Runs the statements and waits until every pipeline has ended.
     ///
     /// # Errors
-    /// The first error; pipelines that are still running are stopped.
+    /// The first error, of whichever pipeline; those that are still running are stopped in order.
     pub(crate) fn run(&mut self, statements: &[Statement]) -> anyhow::Result<()> {
-        let outcome = self.run_statements(statements);
+        let mut outcome = self.run_statements(statements);
+        while let (Ok(()), Some(first)) = (&outcome, self.running.keys().next().copied()) {
+            outcome = self.wait_for(first);
+        }
         if outcome.is_err() {
             self.launcher.stop.request();
         }
-        while let Some(started) = self.running.pop_front() {
-            let ended = self.wait(started);
-            if outcome.is_ok() && ended.is_err() {
-                self.launcher.stop.request();
-                return ended;
+        while !self.running.is_empty() {
+            if let Err(error) = self.next_end() {
+                tracing::warn!("while stopping: {error}");
             }
         }
         outcome?;
@@ -81,20 +108,46 @@ impl<'a> Script<'a> {
     fn pipeline(&mut self, request: PipelineRequest, statement: &Statement) -> anyhow::Result<()> {
         let waits = request.is_synchronous;
         let started = self.launcher.start(request, statement.text(), self.session.settings())?;
-        if waits {
-            return self.wait(started);
+        let number = self.watch(started)?;
+        if waits { self.wait_for(number) } else { Ok(()) }
+    }
+
+    /// Lets a thread wait for a pipeline, so that the end of any of them is noticed at once.
+    fn watch(&mut self, started: Started) -> anyhow::Result<usize> {
+        let Started { pipeline, handle, name, tap } = started;
+        self.started += 1;
+        let number = self.started;
+        let ends = self.ends.0.clone();
+        std::thread::Builder::new()
+            .name(format!("{name}-end"))
+            // Nobody listens any more when the process is ending for another reason.
+            .spawn(move || drop(ends.send((number, pipeline.wait()))))?;
+        self.running.insert(number, Running { name, handle, tap });
+        Ok(number)
+    }
+
+    /// Waits for the end of one pipeline.
+    ///
+    /// # Errors
+    /// That of the first pipeline that fails meanwhile, be it another one.
+    fn wait_for(&mut self, number: usize) -> anyhow::Result<()> {
+        let Some(running) = self.running.get(&number) else { return Ok(()) };
+        let _line = Line::start(&running.name, running.handle.clone(), self.global);
+        while self.running.contains_key(&number) {
+            self.next_end()?;
         }
-        self.running.push_back(started);
         Ok(())
     }
 
-    /// Waits for a pipeline's end and prints its summary.
-    fn wait(&mut self, started: Started) -> anyhow::Result<()> {
-        let line = Line::start(&started.name, started.handle.clone(), self.global);
-        let ended = started.pipeline.wait();
-        drop(line);
+    /// Waits for the end of whichever pipeline ends next, and prints its summary.
+    fn next_end(&mut self) -> anyhow::Result<()> {
+        let (number, ended) = self.ends.1.recv()?;
+        let running = self.running.remove(&number);
         summary(&ended?, self.output)?;
-        self.last = started.tap.or(self.last.take());
+        let is_last = self.last.as_ref().is_none_or(|(last, _)| *last < number);
+        if let (Some(tap), true) = (running.and_then(|running| running.tap), is_last) {
+            self.last = Some((number, tap));
+        }
         Ok(())
     }
 
@@ -122,7 +175,7 @@ impl<'a> Script<'a> {
     }
 
     fn show_last(&self) -> anyhow::Result<()> {
-        let Some(tap) = &self.last else { return Ok(()) };
+        let Some((_, tap)) = &self.last else { return Ok(()) };
         if self.output == Output::Table && self.launcher.shown.is_some() {
             print(|out| writeln!(out, "\n{} (first {} rows)", tap.table, tap.rows.row_count()))?;
         }

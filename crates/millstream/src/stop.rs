@@ -1,4 +1,4 @@
-//! One switch that stops every pipeline of the process in order.
+//! One switch that stops every pipeline of the process in order, and the list of what it stops.
 
 use std::sync::Arc;
 
@@ -11,10 +11,18 @@ pub(crate) struct Stop {
     state: Arc<Mutex<State>>,
 }
 
+/// A pipeline that was started.
+#[derive(Debug, Clone)]
+pub(crate) struct Watched {
+    /// `pipeline.name`, which pipelines may share.
+    pub(crate) name: String,
+    pub(crate) handle: PipelineHandle,
+}
+
 #[derive(Debug, Default)]
 struct State {
     is_requested: bool,
-    handles: Vec<PipelineHandle>,
+    pipelines: Vec<Watched>,
 }
 
 impl Stop {
@@ -22,7 +30,7 @@ impl Stop {
     pub(crate) fn request(&self) {
         let mut state = self.state.lock();
         state.is_requested = true;
-        state.handles.iter().for_each(PipelineHandle::stop);
+        state.pipelines.iter().for_each(|pipeline| pipeline.handle.stop());
     }
 
     /// Whether it was requested.
@@ -31,11 +39,16 @@ impl Stop {
     }
 
     /// The pipeline is stopped with the others.
-    pub(crate) fn watch(&self, handle: PipelineHandle) {
+    pub(crate) fn watch(&self, name: &str, handle: PipelineHandle) {
         let mut state = self.state.lock();
         if state.is_requested {
             handle.stop();
         }
-        state.handles.push(handle);
+        state.pipelines.push(Watched { name: name.to_owned(), handle });
+    }
+
+    /// Every pipeline that was started, ended ones included, in the order of their statements.
+    pub(crate) fn pipelines(&self) -> Vec<Watched> {
+        self.state.lock().pipelines.clone()
     }
 }

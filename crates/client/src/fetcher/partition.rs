@@ -60,6 +60,8 @@ pub(super) struct Partition {
 pub(super) struct State {
     /// Where to begin, until that is an offset.
     pub(super) start: Option<Start>,
+    /// The offset that the read begins at, once it is known.
+    pub(super) start_offset: Option<i64>,
     /// The next offset to fetch.
     pub(super) fetch_offset: i64,
     /// The leader epoch of the last batch fetched, or of the position that was committed.
@@ -106,6 +108,7 @@ impl Partition {
         };
         let state = State {
             start,
+            start_offset: (fetch_offset >= 0).then_some(fetch_offset),
             fetch_offset,
             fetched_epoch,
             validated_epoch: None,

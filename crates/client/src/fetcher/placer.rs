@@ -115,6 +115,7 @@ async fn resolve_starts(shared: &Arc<Shared>, due: Vec<Arc<Partition>>) -> Vec<A
                     let mut state = partition.state.lock();
                     state.start = None;
                     state.fetch_offset = found.offset.unwrap_or(0);
+                    state.start_offset = Some(state.fetch_offset);
                     state.fetched_epoch = found.leader_epoch;
                     wake(&mut state);
                     drop(state);

@@ -67,6 +67,12 @@ impl PartitionReader {
         self.position
     }
 
+    /// The offset that the read begins at, once it is known: an end of the log or a time has to be asked for first. It is
+    /// not behind anything that [`PartitionReader::poll_next`] has still to give.
+    pub fn start_offset(&self) -> Option<i64> {
+        self.partition.state.lock().start_offset
+    }
+
     /// The end of what is replicated, as of the last fetch.
     pub fn high_watermark(&self) -> Option<i64> {
         self.partition.state.lock().high_watermark

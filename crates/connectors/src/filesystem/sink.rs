@@ -82,7 +82,10 @@ impl Sink for FileSink {
                 result => result.map_err(|error| refused(&shown, &error))?,
             }
         }
-        Ok(())
+        // The next epoch forgets these parts: their names have to be as safe as their bytes.
+        let directory = &self.declared.path;
+        let synced = File::open(directory).and_then(|directory| directory.sync_all());
+        synced.map_err(|error| refused(directory, &error))
     }
 }
 

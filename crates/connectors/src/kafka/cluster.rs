@@ -12,6 +12,7 @@ use millstream_engine::connector::{ConnectorError, Settings};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
+use super::claims::Claims;
 use super::options::KafkaOptions;
 
 /// How long a topic that was just created may take to be there.
@@ -31,6 +32,8 @@ pub(super) struct Connections {
     clusters: Clusters,
     runtime: Handle,
     clients: Mutex<HashMap<String, Client>>,
+    /// What pipelines commit offsets of.
+    claims: Arc<Claims>,
 }
 
 impl fmt::Debug for Connections {
@@ -41,11 +44,15 @@ impl fmt::Debug for Connections {
 
 impl Connections {
     pub(super) fn new(clusters: Clusters, runtime: Handle) -> Self {
-        Self { clusters, runtime, clients: Mutex::default() }
+        Self { clusters, runtime, clients: Mutex::default(), claims: Arc::default() }
     }
 
     pub(super) fn runtime(&self) -> &Handle {
         &self.runtime
+    }
+
+    pub(super) fn claims(&self) -> &Arc<Claims> {
+        &self.claims
     }
 
     /// The client for what a declaration names.
@@ -185,6 +192,25 @@ pub(super) fn property<T: std::str::FromStr>(
         column: None,
         message: format!("'{text}' is not a value of 'properties.{key}'"),
     })
+}
+
+/// A property that has one of these values.
+///
+/// # Errors
+/// When it has another.
+pub(super) fn choice<T: Copy>(
+    properties: &BTreeMap<String, String>,
+    key: &str,
+    choices: &[(&str, T)],
+) -> Result<Option<T>, ConnectorError> {
+    let Some(text) = properties.get(key) else { return Ok(None) };
+    match choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
+        Some((_, choice)) => Ok(Some(*choice)),
+        None => {
+            let names: Vec<String> = choices.iter().map(|(name, _)| format!("'{name}'")).collect();
+            Err(crate::options::invalid(&format!("properties.{key}"), text, &names.join(", ")))
+        }
+    }
 }
 
 /// An error of the client as a connector's, with what to do next.

@@ -14,10 +14,13 @@ use millstream_client::{Client, ClientError};
 use millstream_engine::connector::ConnectorError;
 use millstream_engine::element::{Batch, Epoch};
 use millstream_engine::sink::{ChangelogMode, Committable, Sink, SinkWriter, WriterIndex};
+use millstream_engine::source::SplitId;
 use millstream_wire::records::Header;
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use super::cluster::{ensure_topic, outside};
+use super::source::partition_of;
 
 /// A topic that takes bad rows, in the engine's schema of them.
 #[derive(Debug)]
@@ -28,12 +31,22 @@ pub(super) struct DeadLetters {
     pub(super) pipeline: String,
     pub(super) client: Client,
     pub(super) runtime: Handle,
+    /// One for all writers, opened with the first.
+    pub(super) producer: Mutex<Option<Producer>>,
 }
 
 impl DeadLetters {
     async fn writer(&self) -> Result<BatchWriter, ClientError> {
-        ensure_topic(&self.client, &self.topic, self.partitions).await?;
-        Producer::new(self.client.clone(), ProducerConfig::default()).await?.writer(&self.topic).await
+        let known = self.producer.lock().clone();
+        let producer = match known {
+            Some(producer) => producer,
+            None => {
+                ensure_topic(&self.client, &self.topic, self.partitions).await?;
+                let producer = Producer::new(self.client.clone(), ProducerConfig::default()).await?;
+                self.producer.lock().get_or_insert(producer).clone()
+            }
+        };
+        producer.writer(&self.topic).await
     }
 }
 
@@ -68,18 +81,23 @@ impl SinkWriter for DeadLetterWriter {
         let positions = rows.column(1).as_primitive::<Int64Type>();
         let (keys, raws) = (rows.column(2).as_binary_view(), rows.column(3).as_binary_view());
         for row in 0..rows.num_rows() {
-            let (topic, partition) = splits.value(row).rsplit_once('-').unwrap_or((splits.value(row), "0"));
+            let place = partition_of(&SplitId(splits.value(row).into()));
+            // A file has a name in the topic's stead and no partitions.
+            let (topic, partition) = match &place {
+                Some(place) => (&*place.topic, Some(place.partition.to_string())),
+                None => (splits.value(row), None),
+            };
             let position = positions.value(row).to_string();
             let header =
                 |key: &'static str, value| Header { key: key.as_bytes(), value: Some(str::as_bytes(value)) };
-            let headers = [
-                header("__connect.errors.topic", topic),
-                header("__connect.errors.partition", partition),
+            let mut headers = vec![header("__connect.errors.topic", topic)];
+            headers.extend(partition.as_deref().map(|text| header("__connect.errors.partition", text)));
+            headers.extend([
                 header("__connect.errors.offset", &position),
                 header("__connect.errors.connector.name", &self.pipeline),
                 header("__connect.errors.stage", "VALUE_CONVERTER"),
                 header("__connect.errors.exception.message", reasons.value(row)),
-            ];
+            ]);
             let key = bytes(keys, row);
             let partition = self.batches.partition_for(key, bytes(raws, row).map_or(0, <[u8]>::len));
             let appended = self.batches.append(partition, now_ms, key, bytes(raws, row), &headers);

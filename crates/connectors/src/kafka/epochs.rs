@@ -24,6 +24,7 @@ use millstream_engine::source::{Position, Source, SplitId};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
+use super::claims::Claim;
 use super::cluster::{Connections, outside};
 use super::progress;
 use super::source::{downcast, is_not_found, partition_of};
@@ -45,6 +46,8 @@ pub struct KafkaEpochs {
     /// The clients of the sources that are topics, by the sources' names, with their topics.
     sources: HashMap<String, (Client, Vec<String>)>,
     producer: Option<Producer>,
+    /// Nobody else in this process commits these topics' offsets to the group.
+    _claim: Claim,
 }
 
 impl KafkaEpochs {
@@ -52,7 +55,7 @@ impl KafkaEpochs {
     /// `properties.group.id`, or else `name`.
     ///
     /// # Errors
-    /// When the sources name different groups.
+    /// When the sources name different groups, or another pipeline commits the same offsets.
     pub(super) fn new(
         connections: &Connections,
         sources: &[(String, Arc<dyn Source>)],
@@ -77,6 +80,10 @@ impl KafkaEpochs {
             column: None,
             message: "a pipeline that resumes needs a cluster to keep its progress".to_owned(),
         })?;
+        let read = topics.iter().flat_map(|(name, source)| {
+            source.topics().iter().map(move |topic| (name.as_str(), topic.as_str()))
+        });
+        let claim = connections.claims().claim(&group, read)?;
         let sources = topics
             .into_iter()
             .map(|(name, source)| (name, (source.client().clone(), source.topics().to_vec())));
@@ -87,6 +94,7 @@ impl KafkaEpochs {
             home,
             sources: sources.collect(),
             producer: None,
+            _claim: claim,
         })
     }
 

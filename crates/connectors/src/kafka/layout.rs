@@ -235,6 +235,11 @@ impl SourceLayout {
         self.layout.value_format.ignores_parse_errors()
     }
 
+    /// Whether the value is one column of bytes.
+    pub(super) fn value_is_raw(&self) -> bool {
+        self.layout.value_is_raw()
+    }
+
     /// The metadata that the scan takes.
     pub(super) fn metadata(&self) -> impl Iterator<Item = Metadata> {
         self.origins.iter().filter_map(|origin| match origin {

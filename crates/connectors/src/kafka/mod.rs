@@ -4,6 +4,7 @@
 //! that waits for the network lives in `millstream-client`; what is decoded and encoded here is so on the worker's
 //! thread, batch by batch.
 
+mod claims;
 mod cluster;
 mod dead_letters;
 mod epochs;
@@ -21,6 +22,7 @@ use arrow_schema::DataType;
 use millstream_engine::connector::{Connector, ConnectorError, Scan, Settings, TableSpec};
 use millstream_engine::sink::Sink;
 use millstream_engine::source::Source;
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 pub use cluster::Clusters;
@@ -67,7 +69,17 @@ impl Kafka {
         source: &Arc<dyn Source>,
         settings: &Settings,
     ) -> Result<Arc<dyn Sink>, ConnectorError> {
-        let own = source::downcast(source).map(|source| source.client().clone());
+        let own = source::downcast(source);
+        if own.is_some_and(|source| source.topics().iter().any(|own| own == topic)) {
+            return Err(ConnectorError::Declaration {
+                option: Some("errors.deadletterqueue.topic.name".to_owned()),
+                column: None,
+                message: format!(
+                    "bad rows of the topic {topic} cannot go to {topic} itself, where they would be read again: name another topic"
+                ),
+            });
+        }
+        let own = own.map(|source| source.client().clone());
         let client = own.or(self.connections.home()?).ok_or_else(|| ConnectorError::Declaration {
             option: Some("errors.deadletterqueue.topic.name".to_owned()),
             column: None,
@@ -79,6 +91,7 @@ impl Kafka {
             pipeline: pipeline.to_owned(),
             client,
             runtime: self.connections.runtime().clone(),
+            producer: Mutex::default(),
         }))
     }
 }

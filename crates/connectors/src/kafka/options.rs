@@ -167,7 +167,12 @@ impl KafkaOptions {
         let value_options = value_options(&table.options)?;
         let known = [OPTIONS, FORMATS, value_options.specs(&table.options), KEY.specs(&table.options)];
         let options = Options::new(&table.options, &known)?;
-        let topics = options.list("topic");
+        let mut topics: Vec<String> = Vec::new();
+        for topic in options.list("topic") {
+            if !topics.contains(&topic) {
+                topics.push(topic);
+            }
+        }
         if topics.is_empty() {
             options.required("topic", "readings")?;
             return Err(invalid("topic", "", "the name of a topic"));

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use bytes::Bytes;
@@ -28,6 +28,9 @@ pub(super) struct KafkaReader {
     rows: RowColumns,
     /// What was fetched and is not decoded yet.
     pending: Option<FetchedBatches>,
+    /// Whether the engine knows where the read stands. Without that an epoch leaves the partition out, and a restart would
+    /// begin where `scan.startup.mode` points by then: at another `latest-offset`, behind records that were never read.
+    has_told: bool,
 }
 
 /// The columns of the rows decoded so far.
@@ -37,6 +40,8 @@ struct RowColumns {
     key: Option<RowDecoder>,
     metadata: Option<MetadataColumns>,
     ignores_parse_errors: bool,
+    /// Whether a record without a value is a row: one with a null.
+    null_is_row: bool,
     bad_rows: Vec<BadRow>,
     skipped_rows: u64,
 }
@@ -66,10 +71,32 @@ impl KafkaReader {
             key,
             metadata,
             ignores_parse_errors: layout.ignores_parse_errors(),
+            null_is_row: layout.value_is_raw(),
             bad_rows: Vec::new(),
             skipped_rows: 0,
         };
-        Ok(Self { split, layout, reader, records: RecordDecoder::new(), rows, pending: None })
+        let records = RecordDecoder::new();
+        Ok(Self { split, layout, reader, records, rows, pending: None, has_told: false })
+    }
+
+    /// Says with a batch without rows where the read stands, once and as soon as that is known.
+    fn tell(&mut self) -> Poll<Result<Read, ConnectorError>> {
+        let Some(offset) = self.reader.start_offset().filter(|_| !self.has_told) else {
+            return Poll::Pending;
+        };
+        self.has_told = true;
+        let position = Position(offset);
+        Poll::Ready(self.assemble().map(|rows| {
+            let (bad_rows, skipped_rows, bytes) = (Vec::new(), 0, 0);
+            Read::Batch(SourceBatch {
+                rows,
+                first: position,
+                next: position,
+                bad_rows,
+                skipped_rows,
+                bytes,
+            })
+        }))
     }
 
     /// Decodes what was fetched, up to the rows of a batch. What is left stays pending.
@@ -169,9 +196,10 @@ impl RowColumns {
     ) -> Taken {
         let before = self.value.len();
         let Some(value) = record.value else {
-            // As Flink: a tombstone means nothing to a table that only grows, unless its key would be a row.
-            if self.key.is_some() {
-                self.refuse(body, record, split, "the value is null: a tombstone is no row of this table");
+            // As in Flink: a tombstone means nothing to a table that only grows, except where the value is one column of
+            // bytes and may be null.
+            if self.null_is_row {
+                self.push_null(body, record, place, split);
             }
             return Taken::Yes;
         };
@@ -187,6 +215,22 @@ impl RowColumns {
             }
         }
         Taken::Yes
+    }
+
+    /// Adds a row whose value is null.
+    fn push_null(
+        &mut self,
+        body: &Bytes,
+        record: &DecodedRecord<'_>,
+        place: &RecordPlace<'_>,
+        split: &SplitId,
+    ) {
+        let before = self.value.len();
+        let pushed = self.value.push_null().map_err(|bad| bad.to_string());
+        if let Err(reason) = pushed.and_then(|()| self.push_beside(body, record, place, 1)) {
+            self.value.truncate(before);
+            self.refuse(body, record, split, &reason);
+        }
     }
 
     /// Adds key and metadata for each row that the value gave; nothing of them stays if one is refused.
@@ -248,11 +292,13 @@ impl SplitReader for KafkaReader {
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Read, ConnectorError>> {
         let fetched = match self.pending.take() {
             Some(fetched) => fetched,
-            None => match ready!(self.reader.poll_next(context)).map_err(|error| outside(&error))? {
-                Some(fetched) => fetched,
-                None => return Poll::Ready(Ok(Read::End)),
+            None => match self.reader.poll_next(context).map_err(|error| outside(&error))? {
+                Poll::Ready(Some(fetched)) => fetched,
+                Poll::Ready(None) if self.has_told => return Poll::Ready(Ok(Read::End)),
+                Poll::Ready(None) | Poll::Pending => return self.tell(),
             },
         };
+        self.has_told = true;
         Poll::Ready(self.decode(fetched).map(Read::Batch))
     }
 

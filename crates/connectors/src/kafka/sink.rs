@@ -194,6 +194,9 @@ impl SinkWriter for KafkaWriter {
                 }
             };
             let timestamp_ms = beside.timestamp_ms(row);
+            if timestamp_ms < 0 {
+                return Err(before_1970(topic, timestamp_ms));
+            }
             let appended = match beside.headers(row) {
                 None => appender.append(partition, timestamp_ms, key, value, &[]),
                 Some(entries) => appender.append(partition, timestamp_ms, key, value, &header_list(&entries)),
@@ -219,6 +222,13 @@ impl SinkWriter for KafkaWriter {
         self.marks.pop_front();
         Poll::Ready(Ok(None))
     }
+}
+
+/// Kafka's clients refuse such a time, and −1 stands for none.
+#[cold]
+fn before_1970(topic: &str, timestamp_ms: i64) -> ConnectorError {
+    let message = format!("topic {topic}: a record cannot have the timestamp {timestamp_ms} ms, which is before 1970");
+    ConnectorError::Data { message }
 }
 
 /// Encodes batches into keys and values.

@@ -13,7 +13,7 @@ use millstream_engine::source::{Position, Source, SplitId, SplitReader};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
-use super::cluster::{self, Connections, outside, property};
+use super::cluster::{self, Connections, choice, outside, property};
 use super::layout::SourceLayout;
 use super::options::{Bound, KafkaOptions, Startup};
 use super::reader::KafkaReader;
@@ -142,8 +142,19 @@ impl KafkaSource {
     ) -> Result<HashMap<TopicPartition, i64>, ConnectorError> {
         let spec = match self.bound() {
             Bound::Unbounded => return Ok(HashMap::new()),
-            Bound::Specific(offsets) => return Ok(specific(partitions, offsets)),
-            Bound::Group => return self.committed(partitions).await,
+            // As in Flink: of a partition that is not named nothing is read.
+            Bound::Specific(offsets) => {
+                let mut stops: HashMap<_, _> = partitions.iter().map(|one| (one.clone(), 0)).collect();
+                stops.extend(specific(partitions, offsets));
+                return Ok(stops);
+            }
+            Bound::Group => {
+                let stops = self.committed(partitions).await?;
+                return match partitions.iter().find(|partition| !stops.contains_key(partition)) {
+                    Some(partition) => Err(self.no_end(partition)),
+                    None => Ok(stops),
+                };
+            }
             Bound::Latest => OffsetSpec::Latest,
             Bound::Timestamp(timestamp_ms) => OffsetSpec::Timestamp(*timestamp_ms),
         };
@@ -204,6 +215,15 @@ impl KafkaSource {
         }
     }
 
+    fn no_end(&self, partition: &TopicPartition) -> ConnectorError {
+        ConnectorError::NotFound {
+            message: format!(
+                "the group '{}' has committed no offset for {partition} to end at: set 'scan.bounded.mode' = 'latest-offset'",
+                self.group_id().unwrap_or_default()
+            ),
+        }
+    }
+
     fn fetcher(&self) -> Result<Fetcher, ConnectorError> {
         if let Some(fetcher) = self.fetcher.get() {
             return Ok(fetcher.clone());
@@ -246,15 +266,15 @@ fn fetcher_config(options: &KafkaOptions) -> Result<FetcherConfig, ConnectorErro
     if let Some(wait_ms) = property(properties, "fetch.max.wait.ms")? {
         config.max_wait = Duration::from_millis(wait_ms);
     }
-    config.isolation = match properties.get("isolation.level").map(String::as_str) {
-        Some("read_committed") => IsolationLevel::ReadCommitted,
-        _ => IsolationLevel::ReadUncommitted,
-    };
-    config.reset = match properties.get("auto.offset.reset").map(String::as_str) {
-        Some("earliest") => OffsetReset::Earliest,
-        Some("latest") => OffsetReset::Latest,
-        _ => OffsetReset::Error,
-    };
+    let isolations = [
+        ("read_uncommitted", IsolationLevel::ReadUncommitted),
+        ("read_committed", IsolationLevel::ReadCommitted),
+    ];
+    config.isolation =
+        choice(properties, "isolation.level", &isolations)?.unwrap_or(IsolationLevel::ReadUncommitted);
+    let resets =
+        [("earliest", OffsetReset::Earliest), ("latest", OffsetReset::Latest), ("none", OffsetReset::Error)];
+    config.reset = choice(properties, "auto.offset.reset", &resets)?.unwrap_or(OffsetReset::Error);
     Ok(config)
 }
 

@@ -6,9 +6,8 @@ use tokio::runtime::Runtime;
 use super::print;
 use crate::cli;
 use crate::embedded::{Embedded, Unnamed};
-use crate::http;
 use crate::listener::{HostPort, KafkaListener};
-use crate::signals;
+use crate::signals::Signals;
 
 /// Where HTTP is served unless the command line says otherwise.
 const DEFAULT_HTTP: (&str, u16) = ("127.0.0.1", 8080);
@@ -18,11 +17,15 @@ const DEFAULT_KAFKA: (&str, u16) = ("127.0.0.1", 9092);
 /// `start`.
 pub(crate) fn execute(command: &cli::Start) -> anyhow::Result<()> {
     runtime()?.block_on(async {
+        let signals = Signals::install()?;
         let embedded =
             Embedded::start(&command.broker, Unnamed::Default, &listeners(&command.broker)).await?;
-        announce(&embedded, &command.broker, Registry::default()).await?;
-        signals::stop_requested().await?;
-        embedded.shutdown().await
+        let announced = announce(Some(&embedded), Some(http(&command.broker)), Registry::default()).await;
+        if announced.is_ok() {
+            signals.stop_requested().await;
+        }
+        let stopped = embedded.shutdown().await;
+        announced.and(stopped)
     })
 }
 
@@ -40,19 +43,32 @@ pub(crate) fn listeners(arguments: &cli::Broker) -> Vec<KafkaListener> {
     vec![KafkaListener { name: "PLAINTEXT".to_owned(), bind, advertised: None }]
 }
 
-/// Serves HTTP and prints the one line that says where everything listens.
+/// The HTTP address of the command line, or the default one.
+pub(crate) fn http(arguments: &cli::Broker) -> HostPort {
+    let default = || HostPort { host: DEFAULT_HTTP.0.to_owned(), port: DEFAULT_HTTP.1 };
+    arguments.http_listener.clone().unwrap_or_else(default)
+}
+
+/// Serves HTTP, if it is to be served, and prints the one line that says where everything listens.
 ///
 /// # Errors
 /// When the HTTP address is taken.
 pub(crate) async fn announce(
-    embedded: &Embedded,
-    arguments: &cli::Broker,
+    embedded: Option<&Embedded>,
+    http: Option<HostPort>,
     mut registry: Registry,
 ) -> anyhow::Result<()> {
-    embedded.broker().register_metrics(&mut registry);
-    let default = HostPort { host: DEFAULT_HTTP.0.to_owned(), port: DEFAULT_HTTP.1 };
-    let http = http::serve(arguments.http_listener.as_ref().unwrap_or(&default), registry).await?;
-    let kafka: Vec<String> =
-        embedded.broker().listeners().iter().map(|bound| bound.address.to_string()).collect();
-    print(|out| writeln!(out, "millstream ready kafka={} http={http}", kafka.join(",")))
+    let mut line = "millstream ready".to_owned();
+    if let Some(embedded) = embedded {
+        embedded.broker().register_metrics(&mut registry);
+        let bound = embedded.broker().listeners();
+        let kafka: Vec<String> = bound.iter().map(|bound| bound.address.to_string()).collect();
+        if !kafka.is_empty() {
+            line = format!("{line} kafka={}", kafka.join(","));
+        }
+    }
+    if let Some(address) = http {
+        line = format!("{line} http={}", crate::http::serve(&address, registry).await?);
+    }
+    print(|out| writeln!(out, "{line}"))
 }

@@ -1,8 +1,8 @@
 //! `run`: a file of SQL as pipelines, on the embedded broker or against a cluster.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::Context;
 use millstream_client::BrokerAddress;
 use millstream_connectors::kafka::Clusters;
 use millstream_connectors::{Environment, connectors};
@@ -13,32 +13,35 @@ use tokio::runtime::Runtime;
 
 use super::broker;
 use crate::cli::{self, Global};
-use crate::embedded::{Embedded, Unnamed};
+use crate::embedded::{Embedded, Unnamed, check_exposure};
 use crate::exit::{Failure, FailureKind};
 use crate::listener::HostPort;
+use crate::metrics::PipelineCollector;
 use crate::pipelines::Launcher;
 use crate::script::{Script, sql_error};
-use crate::signals;
+use crate::signals::Signals;
 use crate::stop::Stop;
 
 /// `run`.
 pub(crate) fn execute(command: &cli::Run, global: &Global) -> anyhow::Result<()> {
+    check_broker_options(command)?;
     let statements = read_script(&command.file)?;
     let runtime = broker::runtime()?;
-    let embedded = start_broker(command, &runtime)?;
+    let stop = Stop::default();
+    stop_on_signal(&runtime, &stop)?;
+    let embedded = start_broker(command, &runtime, &stop)?;
     let clusters = Clusters {
         bootstrap_servers: addresses(&command.bootstrap_server),
         embedded: embedded.as_ref().map(Embedded::dialer),
     };
     let (all, kafka) = connectors(&Environment { runtime: runtime.handle().clone(), clusters });
-    let stop = Stop::default();
-    stop_on_signal(&runtime, &stop);
     let launcher = Launcher {
         kafka,
         follow: command.follow,
         workers: command.parallelism,
         shown: (!command.follow).then_some(command.output),
         stop,
+        started: HashMap::new(),
     };
     let session = Session::new(all).with_follow(command.follow);
     let outcome = Script::new(session, launcher, global, command.output).run(&statements);
@@ -49,18 +52,54 @@ pub(crate) fn execute(command: &cli::Run, global: &Global) -> anyhow::Result<()>
     outcome.and(stopped)
 }
 
-fn start_broker(command: &cli::Run, runtime: &Runtime) -> anyhow::Result<Option<Embedded>> {
-    if !command.bootstrap_server.is_empty() {
-        return Ok(None);
+/// Refuses options of the embedded broker where there is none, rather than pass over them in silence.
+fn check_broker_options(command: &cli::Run) -> anyhow::Result<()> {
+    if command.bootstrap_server.is_empty() {
+        return Ok(());
     }
-    let opens_ports = command.follow || !command.broker.kafka_listener.is_empty();
-    let listeners = if opens_ports { broker::listeners(&command.broker) } else { Vec::new() };
-    let unnamed = if command.follow { Unnamed::Default } else { Unnamed::Temporary };
-    let embedded = runtime.block_on(Embedded::start(&command.broker, unnamed, &listeners))?;
-    if opens_ports {
-        runtime.block_on(broker::announce(&embedded, &command.broker, Registry::default()))?;
+    let broker = &command.broker;
+    let given = [
+        ("--data-dir", broker.data_dir.is_some()),
+        ("--kafka-listener", !broker.kafka_listener.is_empty()),
+        ("--fsync", broker.fsync.is_some()),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => {
+            let message = format!(
+                "{flag} is for the embedded broker, and with --bootstrap-server (or MILLSTREAM_BOOTSTRAP_SERVER) there is \
+                 none: leave one of them out"
+            );
+            Err(Failure::new(FailureKind::Usage, message).into())
+        }
+        None => Ok(()),
     }
-    Ok(Some(embedded))
+}
+
+/// Starts the broker, unless the pipelines use another, and opens the ports that are wanted.
+fn start_broker(command: &cli::Run, runtime: &Runtime, stop: &Stop) -> anyhow::Result<Option<Embedded>> {
+    let arguments = &command.broker;
+    let opens_kafka = command.follow || !arguments.kafka_listener.is_empty();
+    let http = (command.follow || arguments.http_listener.is_some()).then(|| broker::http(arguments));
+    let embedded = if command.bootstrap_server.is_empty() {
+        let listeners = if opens_kafka { broker::listeners(arguments) } else { Vec::new() };
+        let unnamed = if command.follow { Unnamed::Default } else { Unnamed::Temporary };
+        Some(runtime.block_on(Embedded::start(arguments, unnamed, &listeners))?)
+    } else {
+        check_exposure(arguments, &[])?;
+        None
+    };
+    if opens_kafka || http.is_some() {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(PipelineCollector::new(stop.clone())));
+        if let Err(error) = runtime.block_on(broker::announce(embedded.as_ref(), http, registry)) {
+            if let Some(embedded) = embedded {
+                // The first error is the one to show.
+                let _ = runtime.block_on(embedded.shutdown());
+            }
+            return Err(error);
+        }
+    }
+    Ok(embedded)
 }
 
 /// The statements of a file.
@@ -87,12 +126,17 @@ pub(crate) fn addresses(servers: &[HostPort]) -> Option<Vec<BrokerAddress>> {
 }
 
 /// Stops the pipelines in order at the first signal.
-pub(crate) fn stop_on_signal(runtime: &Runtime, stop: &Stop) {
+///
+/// # Errors
+/// When the system refuses signal handlers.
+pub(crate) fn stop_on_signal(runtime: &Runtime, stop: &Stop) -> anyhow::Result<()> {
     let stop = stop.clone();
+    let entered = runtime.enter();
+    let signals = Signals::install()?;
+    drop(entered);
     runtime.spawn(async move {
-        match signals::stop_requested().await.context("signals cannot be watched") {
-            Ok(()) => stop.request(),
-            Err(error) => tracing::warn!("{error:#}"),
-        }
+        signals.stop_requested().await;
+        stop.request();
     });
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! `sql` and `explain`: statements from the command line or a file, and plans.
 
+use std::collections::HashMap;
+
 use millstream_connectors::kafka::Clusters;
 use millstream_connectors::{Environment, connectors};
 use millstream_sql::syntax::{Statement, StatementKind};
@@ -24,8 +26,9 @@ pub(crate) fn execute(command: &cli::Sql, global: &Global) -> anyhow::Result<()>
     let clusters = Clusters { bootstrap_servers: addresses(&command.bootstrap_server), embedded: None };
     let (all, kafka) = connectors(&Environment { runtime: runtime.handle().clone(), clusters });
     let stop = Stop::default();
-    stop_on_signal(&runtime, &stop);
-    let launcher = Launcher { kafka, follow: false, workers: None, shown: None, stop };
+    stop_on_signal(&runtime, &stop)?;
+    let launcher =
+        Launcher { kafka, follow: false, workers: None, shown: None, stop, started: HashMap::new() };
     let mut script = Script::new(Session::new(all), launcher, global, command.output);
     script.limit = command.limit;
     script.run(&statements)
