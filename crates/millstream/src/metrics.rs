@@ -105,9 +105,12 @@ fn encode_sources(
     let help = "About how many records are left to the end, or to the end as of the last read";
     encode(encoder, ("millstream_engine_source_remaining_records", help), remaining)?;
     let watermarks = sources()
-        .filter(|(_, source)| source.watermark != TimestampMs::MIN && source.watermark != TimestampMs(i64::MAX))
+        .filter(|(_, source)| {
+            source.watermark != TimestampMs::MIN && source.watermark != TimestampMs(i64::MAX)
+        })
         .map(|(labels, source)| (labels, ConstGauge::new(source.watermark.0 as f64 / 1000.0)));
-    let help = "The smallest watermark of the source's splits, in seconds since 1970; absent until all have one";
+    let help =
+        "The smallest watermark of the source's splits, in seconds since 1970; absent until one has any";
     encode(encoder, ("millstream_engine_source_watermark_seconds", help), watermarks)
 }
 

@@ -15,10 +15,7 @@ impl Signals {
     /// # Errors
     /// When the system refuses signal handlers.
     pub(crate) fn install() -> anyhow::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
     /// Waits for the first signal; from then on a second one ends the process with the shell's code for it.

@@ -88,14 +88,7 @@ impl KafkaReader {
         let position = Position(offset);
         Poll::Ready(self.assemble().map(|rows| {
             let (bad_rows, skipped_rows, bytes) = (Vec::new(), 0, 0);
-            Read::Batch(SourceBatch {
-                rows,
-                first: position,
-                next: position,
-                bad_rows,
-                skipped_rows,
-                bytes,
-            })
+            Read::Batch(SourceBatch { rows, first: position, next: position, bad_rows, skipped_rows, bytes })
         }))
     }
 

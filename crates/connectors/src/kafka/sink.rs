@@ -227,7 +227,8 @@ impl SinkWriter for KafkaWriter {
 /// Kafka's clients refuse such a time, and −1 stands for none.
 #[cold]
 fn before_1970(topic: &str, timestamp_ms: i64) -> ConnectorError {
-    let message = format!("topic {topic}: a record cannot have the timestamp {timestamp_ms} ms, which is before 1970");
+    let message =
+        format!("topic {topic}: a record cannot have the timestamp {timestamp_ms} ms, which is before 1970");
     ConnectorError::Data { message }
 }
 

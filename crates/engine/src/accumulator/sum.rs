@@ -2,7 +2,8 @@
 //!
 //! Integers are summed in 64 bits and wrap around as Flink's BIGINT does; a narrower result is the sum's low bits,
 //! which is what summing in that type gives. AVG of integers divides towards zero. Floating-point numbers are summed in
-//! DOUBLE. A DECIMAL sum that leaves 38 digits has no value: its result is null, as in Flink.
+//! DOUBLE together with what rounding took away ([`Compensated`]), so that a sum does not depend on how its rows were cut
+//! into batches: a window that is computed again after a restart has the same bytes. A DECIMAL sum that leaves 38 digits has no value: its result is null, as in Flink.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,8 +13,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
 };
-use arrow_array::{ArrayRef, Decimal128Array, Int64Array, PrimitiveArray};
-use arrow_buffer::{ArrowNativeType, i256};
+use arrow_array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, PrimitiveArray};
+use arrow_buffer::i256;
 use arrow_schema::DataType;
 
 use super::{Accumulator, GroupId, argument, for_each_valid, state};
@@ -42,8 +43,8 @@ pub(super) fn create(input: &DataType, result: &DataType, finish: Finish) -> Opt
         DataType::Int16 => sum!(Int16Type, i64, integers || floats),
         DataType::Int32 => sum!(Int32Type, i64, integers || floats),
         DataType::Int64 => sum!(Int64Type, i64, integers || floats),
-        DataType::Float32 => sum!(Float32Type, f64, floats),
-        DataType::Float64 => sum!(Float64Type, f64, floats),
+        DataType::Float32 => sum!(Float32Type, Compensated, floats),
+        DataType::Float64 => sum!(Float64Type, Compensated, floats),
         DataType::Decimal128(_, _) => {
             sum!(Decimal128Type, i128, matches!(result, DataType::Decimal128(_, _)))
         }
@@ -52,8 +53,11 @@ pub(super) fn create(input: &DataType, result: &DataType, finish: Finish) -> Opt
 }
 
 /// The type that sums are kept in.
-trait Wide: ArrowNativeType {
-    type Column: ArrowPrimitiveType<Native = Self>;
+trait Wide: Copy + Default + Send + 'static {
+    /// The columns that hold it in a state.
+    const COLUMNS: usize;
+    fn encode(sums: Vec<Self>, input: &DataType) -> Vec<ArrayRef>;
+    fn decode(states: &[ArrayRef]) -> Result<impl Iterator<Item = Self>, EngineError>;
     fn plus(self, other: Self) -> Self;
     fn times(self, weight: i8) -> Self;
     /// The result column; `None` is null.
@@ -80,7 +84,36 @@ macro_rules! widen {
         })*
     };
 }
-widen!(i8 => i64, i16 => i64, i32 => i64, i64 => i64, f32 => f64, f64 => f64, i128 => i128);
+widen!(i8 => i64, i16 => i64, i32 => i64, i64 => i64, f32 => Compensated, f64 => Compensated, i128 => i128);
+
+/// A sum of DOUBLE and what rounding took from it (Neumaier's summation). Where 105 bits span the numbers, from the
+/// largest partial sum to the last bit of the smallest number, both together are exact, whatever the order.
+#[derive(Debug, Clone, Copy, Default)]
+struct Compensated {
+    sum: f64,
+    rest: f64,
+}
+
+impl From<f64> for Compensated {
+    #[inline]
+    fn from(sum: f64) -> Self {
+        Self { sum, rest: 0.0 }
+    }
+}
+
+impl From<f32> for Compensated {
+    #[inline]
+    fn from(sum: f32) -> Self {
+        Self::from(f64::from(sum))
+    }
+}
+
+impl Compensated {
+    /// The nearest DOUBLE. An infinite sum has no rest.
+    fn value(self) -> f64 {
+        if self.sum.is_finite() && self.rest.is_finite() { self.sum + self.rest } else { self.sum }
+    }
+}
 
 #[derive(Debug, Clone, Copy, Default)]
 struct State<A> {
@@ -88,7 +121,7 @@ struct State<A> {
     count: i64,
 }
 
-/// State: the sum as BIGINT, DOUBLE or DECIMAL(38, scale), and the count as BIGINT.
+/// State: the sum as BIGINT, as DOUBLE and the DOUBLE of its rest, or as DECIMAL(38, scale), and the count as BIGINT.
 struct Sum<T, A> {
     states: Vec<State<A>>,
     finish: Finish,
@@ -103,12 +136,9 @@ impl<T, A: Wide> Sum<T, A> {
     }
 
     fn columns(&self, sums: Vec<A>, counts: Vec<i64>) -> Vec<ArrayRef> {
-        let sums = PrimitiveArray::<A::Column>::from_iter_values(sums);
-        let sums = match self.input {
-            DataType::Decimal128(_, scale) => sums.with_data_type(DataType::Decimal128(38, scale)),
-            _ => sums,
-        };
-        vec![Arc::new(sums), Arc::new(Int64Array::from(counts))]
+        let mut columns = A::encode(sums, &self.input);
+        columns.push(Arc::new(Int64Array::from(counts)));
+        columns
     }
 }
 
@@ -180,11 +210,11 @@ where
     }
 
     fn merge(&mut self, states: &[ArrayRef], groups: &[GroupId]) -> Result<(), EngineError> {
-        let sums = state::<PrimitiveArray<A::Column>>(states, 0, "SUM")?.values();
-        let counts = state::<Int64Array>(states, 1, "SUM")?.values();
+        let sums = A::decode(states)?;
+        let counts = state::<Int64Array>(states, A::COLUMNS, "SUM")?.values();
         for ((group, sum), count) in groups.iter().zip(sums).zip(counts) {
             let state = &mut self.states[*group as usize];
-            state.sum = state.sum.plus(*sum);
+            state.sum = state.sum.plus(sum);
             state.count += count;
         }
         Ok(())
@@ -210,7 +240,7 @@ where
     }
 
     fn state_columns(&self) -> usize {
-        2
+        A::COLUMNS + 1
     }
 }
 
@@ -219,7 +249,15 @@ fn finish_error(result: &DataType) -> EngineError {
 }
 
 impl Wide for i64 {
-    type Column = Int64Type;
+    const COLUMNS: usize = 1;
+
+    fn encode(sums: Vec<Self>, _input: &DataType) -> Vec<ArrayRef> {
+        vec![Arc::new(Int64Array::from(sums))]
+    }
+
+    fn decode(states: &[ArrayRef]) -> Result<impl Iterator<Item = Self>, EngineError> {
+        Ok(state::<Int64Array>(states, 0, "SUM")?.values().iter().copied())
+    }
 
     #[inline]
     fn plus(self, other: Self) -> Self {
@@ -267,17 +305,34 @@ impl Wide for i64 {
     }
 }
 
-impl Wide for f64 {
-    type Column = Float64Type;
+impl Wide for Compensated {
+    const COLUMNS: usize = 2;
+
+    fn encode(sums: Vec<Self>, _input: &DataType) -> Vec<ArrayRef> {
+        let rests = Float64Array::from_iter_values(sums.iter().map(|sum| sum.rest));
+        let sums = Float64Array::from_iter_values(sums.iter().map(|sum| sum.sum));
+        vec![Arc::new(sums), Arc::new(rests)]
+    }
+
+    fn decode(states: &[ArrayRef]) -> Result<impl Iterator<Item = Self>, EngineError> {
+        let sums = state::<Float64Array>(states, 0, "SUM")?.values();
+        let rests = state::<Float64Array>(states, 1, "SUM")?.values();
+        Ok(sums.iter().zip(rests).map(|(sum, rest)| Self { sum: *sum, rest: *rest }))
+    }
 
     #[inline]
     fn plus(self, other: Self) -> Self {
-        self + other
+        let sum = self.sum + other.sum;
+        // What the addition rounded away, exactly (Knuth's TwoSum).
+        let taken = sum - self.sum;
+        let lost = (self.sum - (sum - taken)) + (other.sum - taken);
+        Self { sum, rest: self.rest + other.rest + lost }
     }
 
     #[inline]
     fn times(self, weight: i8) -> Self {
-        self * Self::from(weight)
+        let weight = f64::from(weight);
+        Self { sum: self.sum * weight, rest: self.rest * weight }
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a REAL result is rounded from the DOUBLE sum")]
@@ -289,8 +344,8 @@ impl Wide for f64 {
         result: &DataType,
     ) -> Result<ArrayRef, EngineError> {
         let values = states.map(|state| {
-            let divisor = if finish == Finish::Avg { state.count as Self } else { 1.0 };
-            (state.count != 0).then_some(state.sum / divisor)
+            let divisor = if finish == Finish::Avg { state.count as f64 } else { 1.0 };
+            (state.count != 0).then_some(state.sum.value() / divisor)
         });
         Ok(match result {
             DataType::Float32 => {
@@ -308,7 +363,19 @@ const DECIMAL_MAX: i128 = 10_i128.pow(38) - 1;
 const OVERFLOWED: i128 = i128::MAX;
 
 impl Wide for i128 {
-    type Column = Decimal128Type;
+    const COLUMNS: usize = 1;
+
+    fn encode(sums: Vec<Self>, input: &DataType) -> Vec<ArrayRef> {
+        let sums = Decimal128Array::from_iter_values(sums);
+        vec![match input {
+            DataType::Decimal128(_, scale) => Arc::new(sums.with_data_type(DataType::Decimal128(38, *scale))),
+            _ => Arc::new(sums),
+        }]
+    }
+
+    fn decode(states: &[ArrayRef]) -> Result<impl Iterator<Item = Self>, EngineError> {
+        Ok(state::<Decimal128Array>(states, 0, "SUM")?.values().iter().copied())
+    }
 
     #[inline]
     fn plus(self, other: Self) -> Self {

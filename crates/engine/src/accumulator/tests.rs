@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
 use arrow_array::{
     Array, Date32Array, Decimal128Array, Float32Array, Float64Array, Int8Array, Int64Array, StringArray,
     StringViewArray, TimestampMicrosecondArray,
@@ -148,4 +150,49 @@ proptest! {
             prop_assert_eq!(&decoded.read(&all).unwrap(), &expected);
         }
     }
+}
+
+/// The mean of what is added in these runs, each accumulated alone and merged.
+fn merged_mean(runs: &[&[f64]]) -> ArrayRef {
+    let new = || create(Avg, Some(&DataType::Float64), &DataType::Float64, false).unwrap();
+    let mut total = new();
+    total.resize(1);
+    for run in runs {
+        let mut part = new();
+        part.resize(1);
+        let values: ArrayRef = Arc::new(Float64Array::from(run.to_vec()));
+        part.update(Some(&values), &vec![0; run.len()], None).unwrap();
+        total.merge(&part.encode(&[0]).unwrap(), &[0]).unwrap();
+    }
+    total.read(&[0]).unwrap()
+}
+
+proptest! {
+    /// What a window holds after a restart was read in other batches.
+    #[test]
+    fn a_mean_does_not_depend_on_batches(
+        hundredths in prop::collection::vec(-100_000_000_i32..100_000_000, 1..200),
+        cut in 0_usize..200,
+    ) {
+        let values: Vec<f64> = hundredths.iter().map(|value| f64::from(*value) / 100.0).collect();
+        let (left, right) = values.split_at(cut.min(values.len()));
+        let ones: Vec<&[f64]> = values.chunks(1).collect();
+        let whole = merged_mean(&[&values]);
+        prop_assert_eq!(&whole, &merged_mean(&[left, right]));
+        prop_assert_eq!(&whole, &merged_mean(&[right, left]));
+        prop_assert_eq!(&whole, &merged_mean(&ones));
+    }
+}
+
+#[test]
+fn sums_beyond_double_are_those_of_double() {
+    let sum = |values: Vec<f64>| {
+        let values: ArrayRef = Arc::new(Float64Array::from(values));
+        accumulate(Sum, values, &DataType::Float64).as_primitive::<Float64Type>().value(0)
+    };
+    assert_eq!(sum(vec![f64::MAX, f64::MAX]), f64::INFINITY);
+    assert_eq!(sum(vec![f64::NEG_INFINITY, 1.0]), f64::NEG_INFINITY);
+    assert!(sum(vec![f64::INFINITY, f64::NEG_INFINITY]).is_nan());
+    assert!(sum(vec![f64::NAN, 1.0]).is_nan());
+    assert_eq!(sum(vec![1e100, 1.0, -1e100]), 1.0);
 }

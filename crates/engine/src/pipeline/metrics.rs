@@ -103,7 +103,8 @@ impl SourceMetrics {
 
     pub(crate) fn watermark(&self) -> TimestampMs {
         let splits = self.splits.iter().map(|split| split.watermark_ms.load(Relaxed));
-        TimestampMs(splits.min().unwrap_or(i64::MIN))
+        let known = splits.filter(|watermark_ms| *watermark_ms != i64::MIN);
+        TimestampMs(known.min().unwrap_or(i64::MIN))
     }
 }
 

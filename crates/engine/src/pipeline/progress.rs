@@ -32,7 +32,8 @@ pub struct SourceProgress {
     pub bytes: u64,
     /// An estimate of the records that remain; `None` when some split cannot tell.
     pub remaining: Option<u64>,
-    /// The smallest watermark of its splits; [`TimestampMs::MIN`] before all of them have one.
+    /// The smallest watermark of those splits that have one: an empty partition has none and would hide all others.
+    /// [`TimestampMs::MIN`] before any has.
     pub watermark: TimestampMs,
 }
 

@@ -234,7 +234,10 @@ impl Task for SourceTask {
             Poll::Ready(Ok(Read::End)) => self.end()?,
             Poll::Ready(Err(error)) => return Err(self.error(error)),
             Poll::Pending => {
+                // The end may have become known, or have moved, without a row.
+                let remaining = reader.remaining();
                 let start = &mut self.start;
+                start.metrics.set_remaining(start.split_index, remaining);
                 start.chain.run_timers(&mut start.cx)?;
                 return Ok(Step::Pending { timer: start.chain.next_timer() });
             }
