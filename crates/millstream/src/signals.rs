@@ -33,3 +33,12 @@ impl Signals {
         });
     }
 }
+
+/// [`Signals::install`] and [`Signals::stop_requested`] in one, for commands that a signal may end before they wait for it.
+///
+/// # Errors
+/// When the system refuses signal handlers.
+pub(crate) async fn stop_requested() -> anyhow::Result<()> {
+    Signals::install()?.stop_requested().await;
+    Ok(())
+}
