@@ -20,7 +20,7 @@ use crate::logging::LogFormat;
 /// Run a file of SQL with nothing else installed:   millstream run examples/weather/weather.sql
 /// Keep a broker up for any Kafka client:           millstream start
 #[derive(Debug, Parser)]
-#[command(name = "millstream", version, max_term_width = 110, subcommand_required = true)]
+#[command(name = "millstream", version, max_term_width = 110, subcommand_required = true, verbatim_doc_comment)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -88,13 +88,9 @@ pub(crate) enum Output {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a file of SQL as a pipeline, on an embedded broker or against a Kafka cluster
     Run(Run),
-    /// Keep an embedded broker up, for any Kafka client
     Start(Start),
-    /// Run statements given on the command line or in a file, and show their results
     Sql(Sql),
-    /// Show the plan of every statement of a file without running it
     Explain(Explain),
     /// Create, list, describe and delete topics, produce to them and consume from them
     Topic(Topic),
@@ -156,7 +152,7 @@ pub(crate) enum Fsync {
     Group,
 }
 
-/// Run a file of SQL as a pipeline.
+/// Run a file of SQL as a pipeline, on an embedded broker or against a Kafka cluster.
 ///
 /// Kafka tables at localhost:9092 or 127.0.0.1:9092 go to a broker embedded in the process, on a temporary data
 /// directory unless --data-dir names one; with --bootstrap-server every Kafka table goes to that cluster. The command
@@ -190,14 +186,20 @@ pub(crate) struct Run {
     pub(crate) broker: Broker,
 }
 
-/// Keep an embedded broker up.
+/// Keep an embedded broker up, for any Kafka client.
+///
+/// Data lies in --data-dir, ./millstream-data unless given, in Kafka's own files. One line says when and where it is
+/// ready. SIGINT or SIGTERM stops it in order.
 #[derive(Debug, Args)]
 pub(crate) struct Start {
     #[command(flatten)]
     pub(crate) broker: Broker,
 }
 
-/// Run statements and show their results.
+/// Run statements given on the command line or in a file, and show their results.
+///
+/// Tables are read and written where they say, or on the cluster of --bootstrap-server. A SELECT over a table without end needs
+/// LIMIT or --limit.
 #[derive(Debug, Args)]
 pub(crate) struct Sql {
     /// Statements to run
@@ -227,7 +229,7 @@ pub(crate) struct Sql {
     pub(crate) output: Output,
 }
 
-/// Show plans.
+/// Show the plan of every statement of a file without running it.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// The file of SQL statements
