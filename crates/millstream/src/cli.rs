@@ -20,7 +20,13 @@ use crate::logging::LogFormat;
 /// Run a file of SQL with nothing else installed:   millstream run examples/weather/weather.sql
 /// Keep a broker up for any Kafka client:           millstream start
 #[derive(Debug, Parser)]
-#[command(name = "millstream", version, max_term_width = 110, subcommand_required = true, verbatim_doc_comment)]
+#[command(
+    name = "millstream",
+    version,
+    max_term_width = 110,
+    subcommand_required = true,
+    verbatim_doc_comment
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
