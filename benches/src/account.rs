@@ -101,7 +101,7 @@ impl Account {
         ];
         if !self.stages_only {
             sides.push(Side::new("whole", || {
-                let usage = self.binary.run(&sql, address)?;
+                let usage = self.binary.run(&sql, address, self.events)?;
                 Ok(vec![usage.cpu.as_nanos() as f64 / self.events as f64])
             }));
         }

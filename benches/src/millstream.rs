@@ -27,11 +27,19 @@ impl Binary {
         Ok(path)
     }
 
-    /// Runs a SQL file to its end against the broker at `address`. The usage is that of the whole process.
-    pub(crate) fn run(&self, sql: &Path, address: &str) -> anyhow::Result<Usage> {
+    /// Runs a SQL file to its end against the broker at `address`, where it has to read `events` rows. The usage is that of the whole
+    /// process.
+    pub(crate) fn run(&self, sql: &Path, address: &str, events: u64) -> anyhow::Result<Usage> {
         let mut command = Command::new(self.path()?);
         command.arg("run").arg(sql).args(["--bootstrap-server", address]);
-        process::run_to_end(&mut command).with_context(|| format!("millstream run {}", sql.display()))
+        let (usage, printed) = process::run_to_end(&mut command)?;
+        let summary = printed.lines().next().unwrap_or_default();
+        ensure!(
+            summary.contains(&format!(": {events} rows in,")) && summary.contains(" 0 late, 0 bad"),
+            "{} should have read {events} rows without late or bad ones: {summary}",
+            sql.display()
+        );
+        Ok(usage)
     }
 }
 

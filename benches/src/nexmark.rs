@@ -76,7 +76,7 @@ impl Nexmark {
         let mut sides = Vec::new();
         if !self.peer_only {
             sides.push(Side::new("millstream", || {
-                Ok(figures(self.events, self.binary.run(&sql, broker.address())?))
+                Ok(figures(self.events, self.binary.run(&sql, broker.address(), self.events)?))
             }));
         }
         sides.push(Side::new("flink", || Ok(figures(self.events, flink.run(&sql, broker.address())?))));

@@ -4,6 +4,7 @@
 //! when the kernel still keeps it. Children are not included: nothing that is measured here has any.
 
 use std::fs;
+use std::io::{Read as _, Seek as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -55,18 +56,23 @@ pub(crate) struct Usage {
     pub(crate) resident_bytes_max: u64,
 }
 
-/// Runs a command to its end, which has to be a successful one. Its output goes to our standard error.
-pub(crate) fn run_to_end(command: &mut Command) -> anyhow::Result<Usage> {
+/// Runs a command to its end, which has to be a successful one. Returns what it printed on standard output as well.
+pub(crate) fn run_to_end(command: &mut Command) -> anyhow::Result<(Usage, String)> {
+    // A file, so that nobody has to read a pipe meanwhile.
+    let mut output = tempfile::tempfile()?;
     let mut child = command
         .stdin(Stdio::null())
-        .stdout(std::io::stderr())
+        .stdout(output.try_clone()?)
         .spawn()
         .with_context(|| format!("cannot start {}", command.get_program().display()))?;
     let (usage, status) = usage_at_end(&mut child)?;
     if !status.success() {
         bail!("{} ended with {status}", command.get_program().display());
     }
-    Ok(usage)
+    let mut printed = String::new();
+    output.rewind()?;
+    output.read_to_string(&mut printed)?;
+    Ok((usage, printed))
 }
 
 /// Waits for a process, looking at its memory meanwhile, and reads its CPU time before it is gone.

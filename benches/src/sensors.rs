@@ -50,7 +50,9 @@ impl Sensors {
 
         let mut sides = Vec::new();
         if !self.peer_only {
-            sides.push(Side::new("millstream", || Ok(figures(self.events, self.binary.run(&sql, address)?))));
+            sides.push(Side::new("millstream", || {
+                Ok(figures(self.events, self.binary.run(&sql, address, self.events)?))
+            }));
         }
         sides.push(Side::new("quixstreams", || {
             let usage = quix_sensors(address, quix_events)?;

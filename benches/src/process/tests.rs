@@ -21,8 +21,9 @@ fn this_process_uses_memory() {
 #[test]
 fn an_ended_process_is_accounted_for() {
     // Enough work for a tick on any machine.
-    let script = "i=0; while [ $i -lt 500000 ]; do i=$((i + 1)); done";
-    let usage = run_to_end(Command::new("sh").args(["-c", script])).unwrap();
+    let script = "i=0; while [ $i -lt 500000 ]; do i=$((i + 1)); done; echo $i";
+    let (usage, printed) = run_to_end(Command::new("sh").args(["-c", script])).unwrap();
+    assert_eq!(printed, "500000\n");
     assert!(usage.cpu > Duration::ZERO);
     assert!(usage.resident_bytes_max > 0);
 }
