@@ -1,0 +1,51 @@
+//! Unmodified Kafka clients against the broker. What each does stands in `tests/clients/` of the repository; the same programs pass on
+//! Apache Kafka (`tests/clients/run.sh all HOST:PORT`).
+
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod clients {
+    use crate::support::{Server, peer};
+
+    fn drive(client: &str) {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let server = Server::start(data.path(), &[]);
+        if let Some(said) = peer("clients/run.sh", &[client, &server.kafka]) {
+            // A program that checks nothing has nothing to say.
+            let checks = said.lines().filter(|line| line.starts_with("ok ")).count();
+            assert!(checks >= 15, "only {checks} checks:\n{said}");
+            assert_eq!(server.stop(), Some(0), "exit code of a clean stop");
+        }
+    }
+
+    #[test]
+    fn kafka_python() {
+        drive("kafka_python");
+    }
+
+    #[test]
+    fn aiokafka() {
+        drive("aiokafka_client");
+    }
+
+    #[test]
+    fn confluent_kafka() {
+        drive("confluent");
+    }
+
+    #[test]
+    fn kafkajs() {
+        drive("kafkajs");
+    }
+
+    #[test]
+    fn java() {
+        drive("java");
+    }
+
+    #[test]
+    fn kcat() {
+        drive("kcat");
+    }
+}
