@@ -56,7 +56,8 @@ def stored(broker, topic):
         consumer.assign([TopicPartition(topic, partition, low)])
         position = low
         while position < high:
-            messages = consumer.consume(num_messages=1000, timeout=60)
+            # Not more than there are: consume waits until it has that many, or for the whole timeout.
+            messages = consumer.consume(num_messages=min(1000, high - position), timeout=60)
             if not messages:
                 sys.exit(f"partition {partition}: nothing comes after offset {position}, but its end is {high}")
             for message in messages:
