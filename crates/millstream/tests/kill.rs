@@ -10,8 +10,14 @@ mod kill {
 
     use crate::support::{Server, VerifiedProducer, in_tests, peer};
 
-    const ROUNDS: u32 = 5;
+    /// Kills per policy; `MILLSTREAM_KILL_ROUNDS` asks for more.
+    const ROUNDS: u32 = 3;
     const TOPIC: &str = "acknowledged";
+
+    fn rounds() -> u32 {
+        std::env::var("MILLSTREAM_KILL_ROUNDS")
+            .map_or(ROUNDS, |text| text.parse().expect("a number of rounds"))
+    }
 
     /// How many records to wait for before the kill: another number in each round and run.
     fn anywhere() -> usize {
@@ -26,7 +32,7 @@ mod kill {
         let (data, scratch) =
             (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
         let mut files = Vec::new();
-        for round in 0..ROUNDS {
+        for round in 0..rounds() {
             let mut server = Server::start(data.path(), &["--fsync", fsync]);
             let mut producer = VerifiedProducer::start(&server.kafka, TOPIC, round);
             producer.acknowledge(anywhere());

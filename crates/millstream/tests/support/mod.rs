@@ -111,8 +111,8 @@ pub(crate) fn peer(script: &str, arguments: &[&str]) -> Option<String> {
 /// `millstream start` or `millstream run --follow` with its listeners on free ports of 127.0.0.1. Dropping it is kill -9.
 pub(crate) struct Server {
     child: Child,
-    // Kept so that the server can go on writing to it.
-    _stdout: BufReader<ChildStdout>,
+    // Kept so that the server can go on writing to it; none once it is asked to stop.
+    stdout: Option<BufReader<ChildStdout>>,
     /// `HOST:PORT` of the Kafka listener.
     pub(crate) kafka: String,
     /// `HOST:PORT` of the HTTP listener.
@@ -150,7 +150,7 @@ impl Server {
             field.unwrap_or_else(|| panic!("no {name} in the line {line:?}")).to_owned()
         };
         let (kafka, http) = (address("kafka="), address("http="));
-        Self { child, _stdout: stdout, kafka, http }
+        Self { child, stdout: Some(stdout), kafka, http }
     }
 
     /// kill -9, as a crash would.
@@ -162,6 +162,10 @@ impl Server {
     /// SIGTERM, and the exit code of the clean stop.
     pub(crate) fn stop(mut self) -> Option<i32> {
         rustix::process::kill_process(process_id(&self.child), Signal::TERM).expect("the server runs");
+        if let Some(stdout) = self.stdout.take() {
+            let ended = collect(stdout).recv_timeout(DEADLINE);
+            assert!(ended.is_ok(), "the server has not stopped {DEADLINE:?} after SIGTERM");
+        }
         self.child.wait().expect("the server was not waited for").code()
     }
 }
