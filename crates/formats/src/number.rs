@@ -72,8 +72,43 @@ fn spelling(text: &[u8]) -> Option<Spelling<'_>> {
     std::str::from_utf8(digits).ok().map(Spelling::Digits)
 }
 
+/// A number of up to eight digits on each side of the point, which one division gives exactly; `None` for every other
+/// spelling.
+fn parse_plain_double(text: &[u8]) -> Option<f64> {
+    let (negative, unsigned) = match text.split_first() {
+        Some((b'-', rest)) => (true, rest),
+        _ => (false, text),
+    };
+    let (whole, count) = leading_digits_of(unsigned);
+    let rest = unsigned.get(count..).filter(|_| count > 0)?;
+    let (mantissa, places) = match rest.split_first() {
+        None => (whole, 0),
+        Some((b'.', fraction)) => {
+            let (value, places) = leading_digits_of(fraction);
+            if places != fraction.len() {
+                return None;
+            }
+            (whole * POWERS[places] + value, places)
+        }
+        Some(_) => return None,
+    };
+    let value = exact_quotient(mantissa, places)?;
+    Some(if negative { -value } else { value })
+}
+
+/// As [`leading_digits`], of a text of any length.
+fn leading_digits_of(text: &[u8]) -> (u64, usize) {
+    let mut bytes = [0; 8];
+    let length = text.len().min(8);
+    bytes[..length].copy_from_slice(&text[..length]);
+    leading_digits(bytes)
+}
+
 /// A `DOUBLE`; too large is infinite, as in Java.
 pub(crate) fn parse_double(text: &[u8]) -> Option<f64> {
+    if let Some(value) = parse_plain_double(text) {
+        return Some(value);
+    }
     match spelling(text)? {
         Spelling::Digits(digits) => digits.parse().ok(),
         Spelling::Nan => Some(f64::NAN),

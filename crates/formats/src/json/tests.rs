@@ -264,6 +264,22 @@ proptest! {
         assert_prediction_changes_nothing(&schema, &Projection::all(), &JsonOptions::default(), &rows)?;
     }
 
+    /// What is written is JSON to another's parser, and reads back as it was.
+    #[test]
+    fn texts_are_read_as_they_were_written(texts in vec(prop_oneof![any::<String>(), "[a-z\"\\\\\t😀]{0,60}"], 1..8)) {
+        let schema = Arc::new(Schema::new(vec![Field::new("é\"t", DataType::Utf8View, true)]));
+        let column = Arc::new(arrow_array::StringViewArray::from_iter_values(&texts));
+        let batch = RecordBatch::try_new(schema.clone(), vec![column]).unwrap();
+        let mut written = crate::EncodedRows::new();
+        super::JsonEncoder::new(&schema, &JsonOptions::default()).unwrap().encode(&batch, &mut written).unwrap();
+        let mut decoder = JsonDecoder::new(&schema, &Projection::all(), &JsonOptions::default()).unwrap();
+        for (row, text) in written.iter().zip(&texts) {
+            prop_assert_eq!(serde_json::from_slice::<Value>(row).unwrap(), json!({ "é\"t": text }));
+            decoder.push(row).unwrap();
+        }
+        prop_assert_eq!(decoder.finish().unwrap(), batch);
+    }
+
     /// Another's parser gives the same values.
     #[test]
     fn values_are_those_of_serde_json(rows in vec(vec((0..3usize, any::<i64>(), any::<String>()), 1..4), 1..6), pretty: bool) {

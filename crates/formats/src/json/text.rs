@@ -223,16 +223,29 @@ pub(super) enum Escapes {
 #[inline]
 pub(super) fn write_string(out: &mut Vec<u8>, text: &[u8], escapes: Escapes) {
     let highest = if escapes == Escapes::Supplementary { 0xef } else { 0xff };
-    let needs_escape = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\' || byte > highest;
     out.push(b'"');
     let mut rest = text;
-    while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
+    while let Some(at) = first_to_escape(rest, highest) {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain);
         rest = write_escape(out, special);
     }
     out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// Where the first byte stands that is not written as it is.
+#[inline]
+fn first_to_escape(text: &[u8], highest: u8) -> Option<usize> {
+    let to_escape = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\' || *byte > highest;
+    // Without a way out of the inner loop the compiler looks at all 16 at once.
+    let (chunks, tail) = text.as_chunks::<16>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        if chunk.iter().fold(false, |any, byte| any | to_escape(byte)) {
+            return chunk.iter().position(to_escape).map(|at| 16 * index + at);
+        }
+    }
+    tail.iter().position(to_escape).map(|at| 16 * chunks.len() + at)
 }
 
 /// Escapes the first character of `special`; what comes after it.

@@ -28,6 +28,12 @@ proptest! {
     }
 
     #[test]
+    fn short_doubles_are_read_as_std_reads_them(text in r"-?[0-9]{1,9}(\.[0-9]{0,9})?") {
+        let read = parse_double(text.as_bytes()).map(f64::to_bits);
+        prop_assert_eq!(read, text.parse::<f64>().ok().map(f64::to_bits));
+    }
+
+    #[test]
     fn doubles_read_back_as_they_were(bits: u64) {
         let value = f64::from_bits(bits);
         let read = parse_double(double(value).as_bytes()).unwrap();
