@@ -1,10 +1,12 @@
 //! `start`: an embedded broker until a signal comes.
 
+use std::io::Write;
+
 use prometheus_client::registry::Registry;
 use tokio::runtime::Runtime;
 
 use super::print;
-use crate::cli;
+use crate::cli::{self, Output};
 use crate::embedded::{Embedded, Unnamed};
 use crate::listener::{HostPort, KafkaListener};
 use crate::signals::Signals;
@@ -20,7 +22,8 @@ pub(crate) fn execute(command: &cli::Start) -> anyhow::Result<()> {
         let signals = Signals::install()?;
         let embedded =
             Embedded::start(&command.broker, Unnamed::Default, &listeners(&command.broker)).await?;
-        let announced = announce(Some(&embedded), Some(http(&command.broker)), Registry::default()).await;
+        let announced =
+            announce(Some(&embedded), Some(http(&command.broker)), Registry::default(), Output::Table).await;
         if announced.is_ok() {
             signals.stop_requested().await;
         }
@@ -50,6 +53,7 @@ pub(crate) fn http(arguments: &cli::Broker) -> HostPort {
 }
 
 /// Serves HTTP, if it is to be served, and prints the one line that says where everything listens.
+/// The line goes to standard output, or beside rows in JSON to standard error.
 ///
 /// # Errors
 /// When the HTTP address is taken.
@@ -57,6 +61,7 @@ pub(crate) async fn announce(
     embedded: Option<&Embedded>,
     http: Option<HostPort>,
     mut registry: Registry,
+    output: Output,
 ) -> anyhow::Result<()> {
     let mut line = "millstream ready".to_owned();
     if let Some(embedded) = embedded {
@@ -70,5 +75,8 @@ pub(crate) async fn announce(
     if let Some(address) = http {
         line = format!("{line} http={}", crate::http::serve(&address, registry).await?);
     }
-    print(|out| writeln!(out, "{line}"))
+    match output {
+        Output::Table => print(|out| writeln!(out, "{line}")),
+        Output::Json => Ok(writeln!(std::io::stderr(), "{line}")?),
+    }
 }

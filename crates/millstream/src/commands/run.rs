@@ -91,7 +91,9 @@ fn start_broker(command: &cli::Run, runtime: &Runtime, stop: &Stop) -> anyhow::R
     if opens_kafka || http.is_some() {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(PipelineCollector::new(stop.clone())));
-        if let Err(error) = runtime.block_on(broker::announce(embedded.as_ref(), http, registry)) {
+        if let Err(error) =
+            runtime.block_on(broker::announce(embedded.as_ref(), http, registry, command.output))
+        {
             if let Some(embedded) = embedded {
                 // The first error is the one to show.
                 let _ = runtime.block_on(embedded.shutdown());
