@@ -257,3 +257,6 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,8 @@ pub mod fetcher;
 pub mod group;
 pub mod metadata;
 pub mod producer;
+#[cfg(test)]
+mod scripted_broker;
 mod topic_partition;
 pub mod transport;
 
