@@ -11,6 +11,7 @@
 
 mod account;
 mod broker;
+mod client;
 mod comparison;
 mod engine;
 mod floor;
@@ -40,6 +41,7 @@ struct Arguments {
 enum Measurement {
     Account(account::Account),
     Broker(broker::Broker),
+    Client(client::Client),
     Floor(floor::Floor),
     Engine(engine::Options),
     Formats(formats::Options),
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
     let measured = peers::stop_on_interrupt().and_then(|()| match Arguments::parse().measurement {
         Measurement::Account(account) => account.run(),
         Measurement::Broker(broker) => broker.run(),
+        Measurement::Client(client) => client.run(),
         Measurement::Floor(floor) => floor.run(),
         Measurement::Engine(options) => engine::run(&options),
         Measurement::Formats(options) => formats::run(&options),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 pub(crate) mod proxy;
+pub(crate) mod scenarios;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -1,8 +1,4 @@
-//! Against a real Apache Kafka.
-
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
-mod support;
+//! What a client has to be able to do with any broker of Kafka 4.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,16 +6,15 @@ use std::time::Duration;
 use millstream_client::admin::*;
 use millstream_client::*;
 use millstream_wire::compression::Compression;
-use support::*;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn apache_kafka() {
-    let Some(kafka) = Kafka::start("apache_kafka") else { return };
-    let client = Client::connect(config(&kafka.address)).await.unwrap();
-    produce_and_fetch(&client).await;
-    topics_and_configs(&client).await;
-    offsets_and_commits(&client).await;
-    groups(&client).await;
+use super::*;
+
+/// All of it.
+pub(crate) async fn everything(client: &Client) {
+    produce_and_fetch(client).await;
+    topics_and_configs(client).await;
+    offsets_and_commits(client).await;
+    groups(client).await;
 }
 
 async fn produce_and_fetch(client: &Client) {
