@@ -131,7 +131,8 @@ impl Fetcher {
     }
 
     /// Starts to read a partition, up to the offset `stop` (not included) if one is given. Does not wait; whatever
-    /// is wrong shows in the reader. Dropping the reader ends the read.
+    /// is wrong shows in the reader. Dropping the reader ends the read. Several reads of one partition take turns; for many of
+    /// them another fetcher is better.
     pub fn read(&self, partition: TopicPartition, start: Start, stop: Option<i64>) -> PartitionReader {
         let shared = &self.handle.shared;
         let id = shared.next_reader_id.fetch_add(1, Ordering::Relaxed);

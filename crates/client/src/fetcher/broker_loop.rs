@@ -105,7 +105,8 @@ pub(super) async fn run(shared: Arc<Shared>, broker: Arc<BrokerLoop>) {
 fn plan(shared: &Shared, broker: &BrokerLoop) -> Round {
     let mut round = Round { by_id: true, ..Round::default() };
     let config = &shared.config;
-    broker.partitions.lock().retain(|partition| {
+    let mut partitions = broker.partitions.lock();
+    partitions.retain(|partition| {
         let mut state = partition.state.lock();
         if partition.is_over(&state) {
             return false;
@@ -129,6 +130,11 @@ fn plan(shared: &Shared, broker: &BrokerLoop) -> Round {
         round.partitions.insert(partition.name.clone(), Arc::clone(partition));
         true
     });
+    // Reads of the same partition take turns, and every partition is asked for first once.
+    if !partitions.is_empty() {
+        partitions.rotate_left(1);
+    }
+    drop(partitions);
     round
 }
 

@@ -136,7 +136,9 @@ async fn connect(shared: &Arc<Shared>, queue: &BrokerQueue) -> Option<Connection
         Err(error) => error,
     };
     tracing::debug!(node = queue.node, %error, "no connection to send on");
-    for lane in std::mem::take(&mut *queue.ready.lock()) {
+    // Not in the loop's head: the list would stay locked, and a lane is locked before it.
+    let lanes = std::mem::take(&mut *queue.ready.lock());
+    for lane in lanes {
         let mut state = lane.state.lock();
         state.failures += 1;
         (state.leader, state.stale_version) = (None, Some(metadata_version));

@@ -94,8 +94,8 @@ impl BatchWriter {
         self.partitioner.partition_for(key, record_bytes)
     }
 
-    /// Ready when there is room in `buffer.memory`; ask before each run of appends. While there is none, what is open is
-    /// sealed and on its way.
+    /// Ready when there is room in `buffer.memory`; ask before each run of appends. What is open takes none of it until it is
+    /// sealed, so batches always find their way out.
     ///
     /// # Errors
     /// The failure that ended this writer: from then on every call gives it.
