@@ -1,8 +1,9 @@
 //! How a broker is set up, under Kafka's names and defaults.
 //!
 //! Only what has an effect is here. Deviations from Kafka's defaults, each for a reason:
-//! - `group.initial.rebalance.delay.ms` is 0 (Kafka: 3 s): the first member of a group begins at once, at the price of a second
-//!   rebalance when others start with it;
+//! - `group.initial.rebalance.delay.ms` is 250 (Kafka: 3 s): members that start together share their first generation, and
+//!   a client that is still asking for its topics' metadata when it joins (kafka-python does) knows it when it has to
+//!   assign;
 //! - `queued.max.request.bytes` is 256 MiB (Kafka: no limit): memory is bounded by default;
 //! - `fsync` exists (Kafka: never, a replica has the data).
 
@@ -113,7 +114,7 @@ impl BrokerConfig {
             fetched_bytes_max: 256 * MIB,
             connections_max_idle: Duration::from_secs(10 * 60),
             fetch_sessions_max: 1000,
-            group_initial_rebalance_delay: Duration::ZERO,
+            group_initial_rebalance_delay: Duration::from_millis(250),
             group_session_timeout_min: Duration::from_secs(6),
             group_session_timeout_max: Duration::from_secs(30 * 60),
             group_members_max: usize::try_from(i32::MAX).unwrap_or(usize::MAX),
