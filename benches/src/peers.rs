@@ -197,7 +197,10 @@ pub(crate) struct PythonUsage {
 /// The sensor job in Quix Streams. It counts its own CPU time, without importing and connecting.
 pub(crate) fn quix_sensors(address: &str, events: u64) -> anyhow::Result<PythonUsage> {
     let program = repository("benches/peers/quix_sensors.py");
-    let printed = output(script("python.sh").arg("quix").arg(program).args([address, &events.to_string()]))?;
+    let mut command = script("python.sh");
+    command.arg("quix").arg(program).args([address, &events.to_string()]);
+    // Its packages warn about each other.
+    let printed = output(command.env("PYTHONWARNINGS", "ignore"))?;
     match printed.lines().last().map(serde_json::from_str) {
         Some(Ok(usage)) => Ok(usage),
         _ => bail!("quix_sensors.py printed {printed:?} instead of a line of JSON"),

@@ -60,10 +60,12 @@ pub(super) fn record(binary: &Binary, sql: &Path, address: &str) -> anyhow::Resu
     Ok(())
 }
 
-/// Shares and names from the lines `  12.34% ;[.] name`, largest first.
+/// Shares and names from the lines `  12.34% ;[.] name  ;-  -`, largest first.
 fn functions(report: &str) -> Vec<(f64, String)> {
     let function = |line: &str| {
-        let (share, name) = line.split_once(';')?;
+        // Columns that some versions of perf add follow the name.
+        let mut columns = line.split(';');
+        let (share, name) = (columns.next()?, columns.next()?);
         Some((share.trim().trim_end_matches('%').parse().ok()?, name.trim().to_owned()))
     };
     report.lines().filter(|line| !line.starts_with('#')).filter_map(function).collect()
