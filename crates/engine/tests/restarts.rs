@@ -170,6 +170,35 @@ fn a_stop_loses_and_repeats_nothing() {
     assert_eq!(windows_once(&windows.batches()), expected);
 }
 
+/// A row that no window took, because a filter dropped it, made the watermark all the same: it is not read again after
+/// a restart, so the watermark comes from the epoch, and what was late stays late.
+#[test]
+fn a_filtered_row_keeps_its_watermark() {
+    let readings = vec![reading(10, "a", 1.0), reading(900, "a", -1.0), reading(500, "a", 1.0)];
+    let log = Log::new(vec![readings], 3).unbounded();
+    log.show(0, 2);
+    let collect = Collect::new(None);
+    let mut plans = Plans::default();
+    let source = plans.source(Arc::new(log.clone()));
+    let watermark = plans.watermark(source, 0, None);
+    let filter = plans.filter(watermark, Arc::new(NotNegative(2)));
+    let window = plans.window(filter, 100, WindowTime::Event { column: 0 });
+    plans.sink(window, "out", Arc::new(collect.clone()));
+    let store = MemoryStore::default();
+    let mut driver = start(&plans.plan, 1, &store);
+    driver.run_until_quiet().unwrap();
+    driver.checkpoint();
+    driver.run_until_quiet().unwrap();
+    drop(driver);
+    let split = store.record().unwrap().splits[0].clone();
+    assert_eq!((split.position.0, split.watermark), (2, ms(900)), "nothing is left to replay");
+    log.show(0, 3);
+    let mut driver = start(&plans.plan, 1, &store);
+    driver.run_until_quiet().unwrap();
+    assert_eq!(driver.progress().late_rows, 1);
+    assert_eq!(collect.row_count(), 1, "only [0, 100) was ever open");
+}
+
 /// Windows of the wall clock: rows of the open one are read again after a restart, those of closed ones are not.
 #[test]
 fn processing_time_windows_resume() {
