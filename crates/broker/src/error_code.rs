@@ -25,6 +25,8 @@ pub(crate) fn of_log(error: &LogError) -> ErrorCode {
         LogError::RecordListTooLarge { .. } => ErrorCode::RecordListTooLarge,
         LogError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
         LogError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+        LogError::NotInTransaction { .. } | LogError::OutsideTransaction { .. } => ErrorCode::InvalidTxnState,
+        LogError::CoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
         _ => ErrorCode::UnknownServerError,
     }
 }

@@ -208,6 +208,42 @@ pub enum LogError {
         /// Newest epoch seen in the partition.
         current: i16,
     },
+    /// A transactional batch of a producer whose open transaction, if it has one, does not include the partition.
+    #[error(
+        "producer {producer_id} with epoch {producer_epoch} has no open transaction on {topic}-{partition}; add the partition to the transaction first"
+    )]
+    NotInTransaction {
+        /// The topic.
+        topic: String,
+        /// The partition's index.
+        partition: i32,
+        /// The producer.
+        producer_id: i64,
+        /// Epoch of the batch.
+        producer_epoch: i16,
+    },
+    /// A batch outside transactions of a producer whose transaction is open.
+    #[error("producer {producer_id} sent a batch outside its open transaction on {topic}-{partition}")]
+    OutsideTransaction {
+        /// The topic.
+        topic: String,
+        /// The partition's index.
+        partition: i32,
+        /// The producer.
+        producer_id: i64,
+    },
+    /// A marker of a transaction coordinator that a newer one has replaced.
+    #[error(
+        "coordinator epoch {found} ends a transaction of producer {producer_id}, the current one is {current}"
+    )]
+    CoordinatorFenced {
+        /// The producer.
+        producer_id: i64,
+        /// Epoch of the marker.
+        found: i32,
+        /// Newest epoch seen in the partition.
+        current: i32,
+    },
 }
 
 fn suggest(nearest: Option<&&'static str>) -> String {
@@ -229,7 +265,7 @@ pub enum ErrorKind {
     InvalidInput,
     /// The offset is not there: reset it.
     OutOfRange,
-    /// A producer's sequence or epoch is refused.
+    /// A producer's sequence, epoch or transaction is refused, or its coordinator's epoch.
     Fenced,
     /// What is to be created is there.
     Exists,
@@ -257,7 +293,11 @@ impl LogError {
             | Self::MessageTooLarge { .. }
             | Self::RecordListTooLarge { .. } => ErrorKind::InvalidInput,
             Self::OffsetOutOfRange { .. } => ErrorKind::OutOfRange,
-            Self::OutOfOrderSequence { .. } | Self::InvalidProducerEpoch { .. } => ErrorKind::Fenced,
+            Self::OutOfOrderSequence { .. }
+            | Self::InvalidProducerEpoch { .. }
+            | Self::NotInTransaction { .. }
+            | Self::OutsideTransaction { .. }
+            | Self::CoordinatorFenced { .. } => ErrorKind::Fenced,
             Self::TopicExists { .. } => ErrorKind::Exists,
         }
     }

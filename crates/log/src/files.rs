@@ -114,6 +114,11 @@ impl LazyFile {
         Ok(())
     }
 
+    /// Closes the file, because another one takes its name.
+    pub(crate) fn close(&self) {
+        self.handle.lock().file = None;
+    }
+
     /// Takes note that the file's directory was renamed.
     pub(crate) fn moved_to(&self, directory: &Path) {
         let mut handle = self.handle.lock();

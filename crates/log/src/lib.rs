@@ -8,9 +8,12 @@
 //! no sockets. The formats are drawn in `docs/formats/log-directory.md` and `docs/formats/metadata-log.md`.
 //!
 //! *Architecture invariants*: all I/O goes through [`fs`], so that crashes can be simulated at every operation; no bytes of records are
-//! decoded but headers (and, to find a record by its timestamp, one batch); nothing here knows requests, groups or clients.
+//! decoded but headers and markers (and, to find a record by its timestamp, one batch); nothing here knows requests, groups or clients.
 //!
-//! Not here: compaction, markers and the aborted index of transactions, replication.
+//! Transactions are here as far as they concern one partition: who may write ([`PartitionLog::enrol`]), how they end
+//! ([`PartitionLog::append_marker`]), and which aborted ones a reader must skip ([`ReadSlices::aborted`]).
+//!
+//! Not here: compaction, the transaction coordinator, replication.
 pub mod checkpoint;
 mod clock;
 pub mod config;
@@ -37,9 +40,10 @@ pub use error::{ErrorKind, LogError, Result};
 pub use leader_epoch::EpochEnd;
 pub use names::check_topic_name;
 pub use partition::{
-    Acknowledgement, Appended, FileSlice, FoundOffset, OffsetSpec, PartitionListener, PartitionLog,
-    ReadBound, ReadRequest, ReadSlices,
+    Acknowledgement, ActiveProducer, Appended, EndTransaction, FileSlice, FoundOffset, OffsetSpec,
+    PartitionListener, PartitionLog, ReadBound, ReadRequest, ReadSlices,
 };
+pub use segment::AbortedTransaction;
 pub use store::{
     CHECKPOINT_INTERVAL, LogStore, NewTopic, PARTITIONS_MAX, RETENTION_INTERVAL, StoreOptions, Topic,
 };

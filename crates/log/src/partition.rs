@@ -9,6 +9,7 @@
 //! Invariants: log start ≤ high watermark ≤ log end, and none of them falls while the process lives. Bytes below a published
 //! position never change. Locks, in order: a sync's, the writer's, the view's, the marks', a segment's.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,11 +37,13 @@ mod snapshots;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 pub use append::{Acknowledgement, Appended};
 pub use lookup::{FoundOffset, OffsetSpec};
 pub use read::{FileSlice, ReadBound, ReadRequest, ReadSlices};
 pub(crate) use sync::{SyncPlan, SyncScope};
+pub use transactions::{ActiveProducer, EndTransaction};
 
 /// Hears of a partition's progress. Calls come from appending and syncing threads: they must be short and take no lock
 /// under which the log is called.
@@ -89,7 +92,27 @@ struct Marks {
     high_watermark: Mark,
     log_end: Mark,
     /// Where the oldest open transaction begins.
-    first_unstable: Option<i64>,
+    first_open: Option<i64>,
+    /// Transactions whose markers lie above the high watermark: until it has passed them, a crash may open them again.
+    ended: Vec<EndedTransaction>,
+    /// The place of the first unstable offset, once a reader has looked for it.
+    unstable_place: Option<Mark>,
+}
+
+impl Marks {
+    /// First offset that readers of committed records may not see although it is below the high watermark.
+    fn first_unstable(&self, log_start_offset: i64) -> Option<i64> {
+        let undecided = self.ended.iter().map(|ended| ended.first_offset);
+        let first = undecided.chain(self.first_open).min()?;
+        Some(first.max(log_start_offset)).filter(|&first| first < self.high_watermark.offset)
+    }
+}
+
+/// A transaction that a marker in the log ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct EndedTransaction {
+    first_offset: i64,
+    marker_offset: i64,
 }
 
 /// What only appends, syncs and maintenance touch.
@@ -99,6 +122,8 @@ pub(crate) struct Writer {
     /// Whether the checkpoint lacks the latest epoch.
     epochs_unwritten: bool,
     producers: ProducerState,
+    /// Producers, with their epochs, whose open transactions include this partition.
+    enrolled: HashMap<i64, i16>,
     /// Whether the directory exists.
     has_directory: bool,
     /// Whether names in the directory, or its own, were not synced.
@@ -251,8 +276,7 @@ impl PartitionLog {
     /// Offset after the last record that readers of committed records may see.
     pub fn last_stable_offset(&self) -> i64 {
         let marks = self.marks.lock();
-        let high_watermark = marks.high_watermark.offset;
-        marks.first_unstable.map_or(high_watermark, |first| first.min(high_watermark))
+        marks.first_unstable(self.log_start_offset()).unwrap_or(marks.high_watermark.offset)
     }
 
     /// Offset up to which everything is known to be on the disk.
@@ -367,6 +391,7 @@ impl PartitionLog {
                 return;
             }
             marks.high_watermark = mark;
+            marks.ended.retain(|ended| ended.marker_offset >= mark.offset);
             self.high_watermark.store(mark.offset, Ordering::Release);
         }
         if let Some(listener) = self.listener.get() {

@@ -5,7 +5,8 @@
 //! offset, and the headers behind that offset bring it up to date.
 //!
 //! For transactions the state keeps where each producer's open one began, so that the last stable offset can be told; markers
-//! in the log close them. Writing markers and the aborted index are not here.
+//! in the log end them. Batches that a coordinator writes for a producer (transactional offset commits) have no sequence: they
+//! open transactions and are checked for their epoch only. Who may take part in a transaction is the partition's to know.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -90,23 +91,34 @@ impl ProducerEntry {
         }
     }
 
-    /// Takes in a batch that was appended.
+    /// Takes in a batch of records that was appended.
     pub(crate) fn add(&mut self, header: &BatchHeader, now_ms: i64) {
         self.start_epoch(header.producer_epoch);
         self.last_seen_ms = self.last_seen_ms.max(now_ms);
-        if header.attributes.is_control() {
-            self.transaction_first_offset = None;
-            return;
+        if header.base_sequence >= 0 {
+            self.push(ProducerBatch {
+                last_sequence: header.last_sequence(),
+                last_offset: header.last_offset(),
+                offset_delta: header.last_offset_delta,
+                timestamp_ms: header.max_timestamp,
+            });
         }
-        self.push(ProducerBatch {
-            last_sequence: header.last_sequence(),
-            last_offset: header.last_offset(),
-            offset_delta: header.last_offset_delta,
-            timestamp_ms: header.max_timestamp,
-        });
         if header.attributes.is_transactional() {
             self.transaction_first_offset.get_or_insert(header.base_offset);
         }
+    }
+
+    /// Takes in a marker; where the transaction that it ends began, if one was open.
+    pub(crate) fn end_transaction(
+        &mut self,
+        producer_epoch: i16,
+        coordinator_epoch: i32,
+        now_ms: i64,
+    ) -> Option<i64> {
+        self.start_epoch(producer_epoch);
+        self.last_seen_ms = self.last_seen_ms.max(now_ms);
+        self.coordinator_epoch = coordinator_epoch;
+        self.transaction_first_offset.take()
     }
 }
 
@@ -128,6 +140,9 @@ pub(crate) fn check_sequence(entry: Option<&ProducerEntry>, header: &BatchHeader
     let Some(entry) = entry else { return SequenceCheck::Next };
     if header.producer_epoch < entry.epoch {
         return SequenceCheck::Fenced { current_epoch: entry.epoch };
+    }
+    if header.base_sequence < 0 {
+        return SequenceCheck::Next;
     }
     if header.producer_epoch > entry.epoch {
         return match header.base_sequence {
@@ -182,7 +197,7 @@ impl ProducerState {
         }
     }
 
-    /// Takes in a batch of the log.
+    /// Takes in a batch of records of the log.
     pub(crate) fn add(&mut self, header: &BatchHeader, now_ms: i64) {
         if !header.has_producer_id() {
             return;
@@ -191,6 +206,21 @@ impl ProducerState {
         let mut entry = known.unwrap_or_else(|| ProducerEntry::new(header.producer_epoch, now_ms));
         entry.add(header, now_ms);
         self.insert(header.producer_id, entry);
+    }
+
+    /// Takes in a marker of the log; where the transaction that it ends began, if one was open.
+    pub(crate) fn end_transaction(
+        &mut self,
+        header: &BatchHeader,
+        coordinator_epoch: i32,
+        now_ms: i64,
+    ) -> Option<i64> {
+        let (producer_id, epoch) = (header.producer_id, header.producer_epoch);
+        let known = self.producers.get(&producer_id).copied();
+        let mut entry = known.unwrap_or_else(|| ProducerEntry::new(epoch, now_ms));
+        let first_offset = entry.end_transaction(epoch, coordinator_epoch, now_ms);
+        self.insert(producer_id, entry);
+        first_offset
     }
 
     /// First offset of the oldest open transaction.

@@ -1,4 +1,4 @@
-//! One segment: a log file and its two sparse indexes.
+//! One segment: a log file, its two sparse indexes, and the index of transactions that were aborted in it.
 //!
 //! A segment knows what readers need without touching the disk: its size, its end offset, the newest index entries.
 //! Appends go through the partition's writer, which alone changes a segment; readers take copies under a short lock and
@@ -17,9 +17,13 @@ use crate::fs::{File, write_all_at};
 use crate::names::{DELETED, FileKind};
 use crate::{LogError, Result};
 
+pub(crate) mod aborted;
 pub(crate) mod index;
 pub(crate) mod scan;
 mod verified;
+
+use aborted::AbortedIndex;
+pub use aborted::AbortedTransaction;
 
 use index::{Floor, IndexEntry, OffsetEntry, SparseIndex, TimeEntry, entry_in_file, floor_in_file};
 use scan::{BatchScan, ScannedBatch};
@@ -71,6 +75,7 @@ pub(crate) struct Segment {
     log: Arc<LazyFile>,
     offset_file: Arc<LazyFile>,
     time_file: Arc<LazyFile>,
+    pub(crate) aborted: AbortedIndex,
     tail: Mutex<Tail>,
     /// Whether it has bytes that no sync has covered.
     pub(crate) dirty: AtomicBool,
@@ -116,6 +121,7 @@ impl Segment {
             log: file(FileKind::Log),
             offset_file: file(FileKind::OffsetIndex),
             time_file: file(FileKind::TimeIndex),
+            aborted: AbortedIndex::new(directory, base_offset),
             tail: Mutex::new(tail),
             dirty: AtomicBool::new(false),
             found_bytes: AtomicU64::new(found.size),
@@ -132,7 +138,7 @@ impl Segment {
                 open.set_size(0).context("truncate", &path)?;
             }
         }
-        Ok(())
+        remove_if_there(cache, &self.aborted.file.path())
     }
 
     pub(crate) fn extent(&self) -> Extent {
@@ -210,6 +216,7 @@ impl Segment {
 
     /// Closes the segment for appends: the newest timestamp goes into the index, which then leaves memory.
     pub(crate) fn seal(&self, cache: &FileCache) -> Result<()> {
+        self.aborted.flush(cache)?;
         let max_timestamp = self.max_timestamp(cache)?;
         self.tail.lock().add_time(max_timestamp);
         self.flush_indexes(cache)?;
@@ -227,7 +234,7 @@ impl Segment {
         for file in &with_indexes[..if indexes { 3 } else { 1 }] {
             file.open(cache)?.sync_data().context("sync", &file.path())?;
         }
-        Ok(())
+        if indexes { self.aborted.sync(cache) } else { Ok(()) }
     }
 
     /// The newest timestamp in the segment.
@@ -376,12 +383,13 @@ impl Segment {
     /// Bytes of the index files' entries.
     pub(crate) fn index_bytes(&self) -> u64 {
         let tail = self.tail.lock();
-        (tail.offsets.len() * OffsetEntry::LEN + tail.times.len() * TimeEntry::LEN) as u64
+        let sparse = tail.offsets.len() * OffsetEntry::LEN + tail.times.len() * TimeEntry::LEN;
+        sparse as u64 + self.aborted.size_bytes()
     }
 
     /// Gives the files the names under which they wait for removal.
     pub(crate) fn rename_deleted(&self, cache: &FileCache) -> Result<()> {
-        for file in [&self.offset_file, &self.time_file, &self.log] {
+        for file in self.files() {
             let mut path = file.path().into_os_string();
             path.push(DELETED);
             file.rename(cache, path.into())?;
@@ -391,21 +399,24 @@ impl Segment {
 
     /// Takes note that the partition's directory was renamed.
     pub(crate) fn moved_to(&self, directory: &Path) {
-        [&self.log, &self.offset_file, &self.time_file].into_iter().for_each(|file| file.moved_to(directory));
+        self.files().into_iter().for_each(|file| file.moved_to(directory));
     }
 
     /// Removes the files.
     pub(crate) fn remove_files(&self, cache: &FileCache) -> Result<()> {
-        for file in [&self.offset_file, &self.time_file, &self.log] {
-            let path = file.path();
-            match cache.fs().remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(error).context("remove", &path);
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        self.files().into_iter().try_for_each(|file| remove_if_there(cache, &file.path()))
+    }
+
+    /// The log last: without it, the others are leftovers.
+    fn files(&self) -> [&Arc<LazyFile>; 4] {
+        [&self.aborted.file, &self.offset_file, &self.time_file, &self.log]
+    }
+}
+
+fn remove_if_there(cache: &FileCache, path: &Path) -> Result<()> {
+    match cache.fs().remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("remove", path),
+        _ => Ok(()),
     }
 }
 

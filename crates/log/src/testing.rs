@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use millstream_wire::compression::Compressor;
-use millstream_wire::records::{BatchBuilder, BatchView, Batches, FinishOptions, ProducerStamp, Tail};
+use millstream_wire::records::{
+    BatchBuilder, BatchView, Batches, FinishOptions, ProducerStamp, Tail, set_producer,
+};
 
 use crate::clock::HeldClock;
 use crate::config::ConfigMap;
@@ -34,6 +36,13 @@ pub(crate) fn batch(count: usize, value_len: usize) -> Vec<u8> {
 /// A batch of one record from an idempotent producer.
 pub(crate) fn numbered(producer_id: i64, producer_epoch: i16, base_sequence: i32) -> Vec<u8> {
     batch_at(&[NOW_MS], 10, ProducerStamp { producer_id, producer_epoch, base_sequence })
+}
+
+/// A transactional batch of one record; a negative sequence is a coordinator's.
+pub(crate) fn transactional(producer_id: i64, producer_epoch: i16, base_sequence: i32) -> Vec<u8> {
+    let mut bytes = numbered(producer_id, producer_epoch, base_sequence);
+    set_producer(&mut bytes, ProducerStamp { producer_id, producer_epoch, base_sequence }, true).unwrap();
+    bytes
 }
 
 /// A store, its file system and its clock.

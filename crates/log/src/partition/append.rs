@@ -10,9 +10,11 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use millstream_wire::WireError;
 use millstream_wire::records::{Batches, Tail, TimestampType, set_max_timestamp};
 
-use super::{Mark, PartitionLog, View, Writer};
+use super::transactions::Marker;
+use super::{EndedTransaction, Mark, PartitionLog, View, Writer};
 use crate::checkpoint::{
     LEADER_EPOCH_FILE, PARTITION_METADATA_FILE, write_leader_epochs, write_partition_metadata,
 };
@@ -70,17 +72,28 @@ impl PartitionLog {
     /// Appends one or more record batches, whose checksums and records the caller has checked. Returns once they are
     /// in the page cache; [`Appended::acknowledgement`] tells when they are as durable as the policy asks.
     ///
+    /// A transactional batch needs its producer enrolled ([`Self::enrol`]); one without a base sequence is a coordinator's.
+    ///
     /// # Errors
     /// [`LogError::InvalidBatch`], [`LogError::MessageTooLarge`], [`LogError::RecordListTooLarge`],
-    /// [`LogError::OutOfOrderSequence`], [`LogError::InvalidProducerEpoch`]; [`LogError::Io`], after which the partition holds what
-    /// it held before; as [`Self::open`].
+    /// [`LogError::OutOfOrderSequence`], [`LogError::InvalidProducerEpoch`], [`LogError::NotInTransaction`],
+    /// [`LogError::OutsideTransaction`]; [`LogError::Io`], after which the partition holds what it held before; as [`Self::open`].
     pub fn append(self: &Arc<Self>, batches: &[u8]) -> Result<Appended> {
+        self.append_batches(batches, None)
+    }
+
+    /// Appends batches of records, or the one batch that is a marker.
+    pub(super) fn append_batches(
+        self: &Arc<Self>,
+        batches: &[u8],
+        marker: Option<&Marker>,
+    ) -> Result<Appended> {
         let config = self.config();
         let mut writer = self.writer()?;
         let mut scratch = std::mem::take(&mut writer.batches);
         scratch.clear();
-        let outcome = parse(batches, &config, &mut scratch)
-            .and_then(|()| self.append_parsed(&mut writer, &config, batches, &mut scratch));
+        let outcome = parse(batches, &config, marker.is_some(), &mut scratch)
+            .and_then(|()| self.append_parsed(&mut writer, &config, batches, &mut scratch, marker));
         writer.batches = scratch;
         writer.producer_changes.clear();
         drop(writer);
@@ -105,18 +118,21 @@ impl PartitionLog {
         config: &TopicConfig,
         bytes: &[u8],
         batches: &mut [ScannedBatch],
+        marker: Option<&Marker>,
     ) -> Result<(Appended, Option<Mark>)> {
         let now_ms = self.context.clock.now_ms();
         let log_end_offset = self.log_end_offset();
         let mut next_offset = log_end_offset;
         for batch in &mut *batches {
-            if let Some(original) = self.check_producer(writer, batch)? {
+            if let Some(marker) = marker {
+                writer.check_marker(marker)?;
+            } else if let Some(original) = self.check_producer(writer, batch)? {
                 return Ok((self.duplicate(config, &original), None));
             }
             batch.header.base_offset = next_offset;
             batch.header.partition_leader_epoch = self.context.leader_epoch;
             next_offset = batch.header.next_offset();
-            writer.note_producer(batch, now_ms);
+            writer.note_producer(batch, marker, now_ms);
         }
         let append_time_ms =
             (config.message_timestamp_type == MessageTimestampType::LogAppendTime).then_some(now_ms);
@@ -129,6 +145,7 @@ impl PartitionLog {
         let segment = self.writable_segment(writer, config, &shape, now_ms)?;
         self.write_epochs(writer)?;
         let mark = self.write(writer, &segment, &bytes, batches)?;
+        let ended = marker.and_then(|marker| writer.open_transaction(marker.producer_id));
         for (producer_id, entry) in writer.producer_changes.drain(..) {
             writer.producers.insert(producer_id, entry);
         }
@@ -136,7 +153,12 @@ impl PartitionLog {
         for batch in &*batches {
             segment.add_batch(batch, config);
         }
-        self.publish_end(writer, mark);
+        let ended =
+            ended.map(|first_offset| EndedTransaction { first_offset, marker_offset: log_end_offset });
+        if let Some(marker) = marker {
+            self.finish_marker(writer, &segment, marker, ended);
+        }
+        self.publish_end(writer, mark, ended);
         // The batches are in the log: index entries that cannot be written now are written later, or made anew.
         if let Err(error) = segment.flush_indexes_if_due(&self.context.cache) {
             tracing::warn!(topic = %self.topic, partition = self.index, %error, "index entries were not written");
@@ -152,14 +174,22 @@ impl PartitionLog {
         Ok((appended, Some(mark)))
     }
 
-    /// Checks a batch against its producer's last ones; a duplicate gives the original.
+    /// Checks a batch against its producer's last ones and its transaction; a duplicate gives the original.
     fn check_producer(&self, writer: &Writer, batch: &ScannedBatch) -> Result<Option<ProducerBatch>> {
         let header = &batch.header;
-        if !header.has_producer_id() || header.attributes.is_control() {
+        if header.attributes.is_control() {
+            let (what, found) = ("control flag of a batch to append", 1);
+            return Err(WireError::InvalidValue { what, found, expected: 0 }.into());
+        }
+        if !header.has_producer_id() {
             return Ok(None);
         }
         let (topic, partition, producer_id) = (|| self.topic.to_string(), self.index, header.producer_id);
-        match check_sequence(writer.producer(producer_id), header) {
+        let check = check_sequence(writer.producer(producer_id), header);
+        if matches!(check, SequenceCheck::Next | SequenceCheck::OutOfOrder { .. }) {
+            self.check_transaction(writer, header)?;
+        }
+        match check {
             SequenceCheck::Next => Ok(None),
             SequenceCheck::Duplicate(original) => Ok(Some(original)),
             SequenceCheck::OutOfOrder { last_sequence } => Err(LogError::OutOfOrderSequence {
@@ -309,29 +339,35 @@ impl PartitionLog {
     }
 
     /// Shows what was appended to readers of the log's end.
-    fn publish_end(&self, writer: &Writer, mark: Mark) {
+    fn publish_end(&self, writer: &Writer, mark: Mark, ended: Option<EndedTransaction>) {
         let mut marks = self.marks.lock();
         marks.log_end = mark;
-        marks.first_unstable = writer.producers.first_unstable_offset();
+        marks.first_open = writer.producers.first_unstable_offset();
+        marks.ended.extend(ended);
         self.log_end_offset.store(mark.offset, Ordering::Release);
     }
 }
 
 impl Writer {
     /// What is known of a producer, with the batches of the append in progress.
-    fn producer(&self, producer_id: i64) -> Option<&ProducerEntry> {
+    pub(super) fn producer(&self, producer_id: i64) -> Option<&ProducerEntry> {
         let changed = self.producer_changes.iter().find(|(id, _)| *id == producer_id);
         changed.map(|(_, entry)| entry).or_else(|| self.producers.get(producer_id))
     }
 
-    fn note_producer(&mut self, batch: &ScannedBatch, now_ms: i64) {
+    fn note_producer(&mut self, batch: &ScannedBatch, marker: Option<&Marker>, now_ms: i64) {
         let header = &batch.header;
         if !header.has_producer_id() {
             return;
         }
         let known = self.producer(header.producer_id).copied();
         let mut entry = known.unwrap_or_else(|| ProducerEntry::new(header.producer_epoch, now_ms));
-        entry.add(header, now_ms);
+        match marker {
+            Some(marker) => {
+                entry.end_transaction(header.producer_epoch, marker.coordinator_epoch, now_ms);
+            }
+            None => entry.add(header, now_ms),
+        }
         match self.producer_changes.iter_mut().find(|(id, _)| *id == header.producer_id) {
             Some((_, changed)) => *changed = entry,
             None => self.producer_changes.push((header.producer_id, entry)),
@@ -340,12 +376,12 @@ impl Writer {
 }
 
 /// Reads the headers of the batches to append, with their positions in `bytes`.
-fn parse(bytes: &[u8], config: &TopicConfig, batches: &mut Vec<ScannedBatch>) -> Result<()> {
+fn parse(bytes: &[u8], config: &TopicConfig, is_marker: bool, batches: &mut Vec<ScannedBatch>) -> Result<()> {
     let mut walk = Batches::new(bytes, Tail::MustBeWhole);
     let mut position = 0;
     while let Some(view) = walk.next() {
         let header = *view?.header();
-        if header.size() > config.max_message_bytes {
+        if header.size() > config.max_message_bytes && !is_marker {
             return Err(LogError::MessageTooLarge { size: header.size(), limit: config.max_message_bytes });
         }
         batches.push(ScannedBatch { position, header });
@@ -357,7 +393,7 @@ fn parse(bytes: &[u8], config: &TopicConfig, batches: &mut Vec<ScannedBatch>) ->
     }
     if batches.is_empty() {
         let (needed, available) = (millstream_wire::records::BATCH_HEADER_LEN, 0);
-        return Err(millstream_wire::WireError::Truncated { what: "record batch", needed, available }.into());
+        return Err(WireError::Truncated { what: "record batch", needed, available }.into());
     }
     Ok(())
 }

@@ -4,13 +4,15 @@
 //! bound the reader may see up to, or at the last batch that fits the wanted size. Both ends come from what is in
 //! memory wherever a reader follows the log; otherwise from the sparse index and a walk over at most a few headers. Only what an
 //! earlier process wrote is read once, to compare its checksums: damage takes the partition offline and is never served.
+//!
+//! A reader of committed records stops at the last stable offset and is told which aborted transactions overlap what it got.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::{Mark, PartitionLog, Status};
 use crate::fs::File;
-use crate::segment::Segment;
+use crate::segment::{AbortedTransaction, Segment};
 use crate::{LogError, Result};
 
 /// Ends of reads that are remembered, because the next read of the same consumer begins there.
@@ -80,6 +82,9 @@ pub struct ReadSlices {
     pub high_watermark: i64,
     /// Last stable offset.
     pub last_stable_offset: i64,
+    /// For a read up to the last stable offset, the aborted transactions that overlap it, by their first offsets; `None` for
+    /// other bounds, which deliver records of all transactions.
+    pub aborted: Option<Vec<AbortedTransaction>>,
 }
 
 impl ReadSlices {
@@ -149,28 +154,36 @@ impl PartitionLog {
             });
         }
         if request.offset < bound.offset {
-            self.collect(request, bound, &mut found.slices).inspect_err(|error| self.quarantine(error))?;
+            self.collect(request, bound, &mut found).inspect_err(|error| self.quarantine(error))?;
         }
         Ok(found)
     }
 
     /// The bound as a place in the files, and a result without slices.
     fn bound(&self, bound: ReadBound) -> Result<(Mark, ReadSlices)> {
+        let log_start_offset = self.log_start_offset();
         let (mark, unstable, found) = {
             let marks = self.marks.lock();
             let high_watermark = marks.high_watermark;
-            let unstable = marks.first_unstable.filter(|&first| first < high_watermark.offset);
+            let unstable = marks.first_unstable(log_start_offset);
             let found = ReadSlices {
                 slices: Vec::new(),
-                log_start_offset: self.log_start_offset(),
+                log_start_offset,
                 high_watermark: high_watermark.offset,
                 last_stable_offset: unstable.unwrap_or(high_watermark.offset),
+                aborted: (bound == ReadBound::LastStableOffset).then(Vec::new),
             };
             let mark = if bound == ReadBound::LogEnd { marks.log_end } else { high_watermark };
-            (mark, unstable, found)
+            let known = marks.unstable_place.filter(|place| Some(place.offset) == unstable);
+            (mark, unstable.map(|first| (first, known)), found)
         };
         match (bound, unstable) {
-            (ReadBound::LastStableOffset, Some(first)) => Ok((self.mark_of(first)?, found)),
+            (ReadBound::LastStableOffset, Some((_, Some(place)))) => Ok((place, found)),
+            (ReadBound::LastStableOffset, Some((first, None))) => {
+                let place = self.mark_of(first)?;
+                self.marks.lock().unstable_place = Some(place);
+                Ok((place, found))
+            }
             _ => Ok((mark, found)),
         }
     }
@@ -187,11 +200,34 @@ impl PartitionLog {
         Ok(Mark { offset, segment_base: segment.base_offset, position })
     }
 
-    fn collect(&self, request: &ReadRequest, bound: Mark, slices: &mut Vec<FileSlice>) -> Result<()> {
+    fn collect(&self, request: &ReadRequest, bound: Mark, found: &mut ReadSlices) -> Result<()> {
         let view = self.view.read().clone();
-        let mut left = request.max_bytes;
         let from = view.floor(request.offset).unwrap_or(0);
-        for segment in view.segments.get(from..).unwrap_or_default() {
+        let segments = view.segments.get(from..).unwrap_or_default();
+        let end = self.collect_slices(request, bound, segments, &mut found.slices)?;
+        self.recent_reads.lock().remember(end);
+        let Some(aborted) = found.aborted.as_mut().filter(|_| !found.slices.is_empty()) else {
+            return Ok(());
+        };
+        for segment in segments {
+            if segment.aborted.collect(&self.context.cache, request.offset, end.offset, aborted)? {
+                break;
+            }
+        }
+        aborted.sort_unstable_by_key(|aborted| aborted.first_offset);
+        Ok(())
+    }
+
+    /// Collects slices of the segments; says where they end.
+    fn collect_slices(
+        &self,
+        request: &ReadRequest,
+        bound: Mark,
+        segments: &[Arc<Segment>],
+        slices: &mut Vec<FileSlice>,
+    ) -> Result<Mark> {
+        let mut left = request.max_bytes;
+        for segment in segments {
             if segment.base_offset > bound.segment_base {
                 break;
             }
@@ -210,12 +246,10 @@ impl PartitionLog {
                 left = left.saturating_sub(stop.position - start);
             }
             if stop.position < end {
-                self.recent_reads.lock().remember(stop);
-                return Ok(());
+                return Ok(stop);
             }
         }
-        self.recent_reads.lock().remember(bound);
-        Ok(())
+        Ok(bound)
     }
 
     /// Position in `segment` of the batch that holds `offset` or is the first behind it.

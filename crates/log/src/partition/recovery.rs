@@ -46,6 +46,7 @@ impl PartitionLog {
         let mut listing = self.list_directory(writer, &checkpointed)?;
         self.remove_before_start(&mut listing.logs, checkpointed.log_start_offset)?;
         let mut segments = Vec::with_capacity(listing.logs.len());
+        let mut rebuild_from = None;
         let config = self.config();
         writer.roll_ms = self.roll_ms(&config);
         writer.epochs = self.read_epochs(&listing.logs)?;
@@ -57,17 +58,21 @@ impl PartitionLog {
             }
             let next_base = listing.logs.get(index + 1).copied();
             let trusted = self.is_trusted(next_base, &checkpointed);
-            let (segment, torn) = match next_base {
-                Some(next_base) if trusted => (self.open_finished(base_offset, next_base)?, false),
+            let walked = match next_base {
+                Some(next_base) if trusted => self.open_finished(base_offset, next_base)?,
                 _ => self.open_walked(writer, base_offset, next_base, &checkpointed)?,
             };
-            segments.push(Arc::new(segment));
+            if !self.is_transaction_index_trusted(&walked, next_base.is_some() && trusted)? {
+                rebuild_from.get_or_insert(base_offset);
+            }
+            let torn = walked.torn_at.is_some();
+            segments.push(Arc::new(walked.segment));
             if torn {
                 self.remove_logs(&listing.logs[index + 1..])?;
                 break;
             }
         }
-        self.install(writer, segments, &checkpointed, &listing.snapshots)?;
+        self.install(writer, segments, &checkpointed, &listing.snapshots, rebuild_from)?;
         self.context.checkpointed.lock().remove(&key);
         Ok(())
     }
@@ -110,7 +115,8 @@ impl PartitionLog {
             }
         }
         for entry in &entries {
-            if let Some((offset, FileKind::OffsetIndex | FileKind::TimeIndex)) = FileKind::parse(&entry.name)
+            if let Some((offset, kind)) = FileKind::parse(&entry.name)
+                && FileKind::OF_SEGMENT.contains(&kind)
                 && !listing.logs.contains(&offset)
             {
                 let path = directory.join(&entry.name);
@@ -191,7 +197,19 @@ impl PartitionLog {
         Ok(base_offset > expected)
     }
 
-    fn open_finished(&self, base_offset: i64, next_base: i64) -> Result<Segment> {
+    /// Takes over a segment's transaction index. False if it has to be made anew from the segment's start on.
+    fn is_transaction_index_trusted(&self, walked: &Walked, trusted: bool) -> Result<bool> {
+        let (segment, directory) = (&walked.segment, self.directory());
+        let size = self.file_size(&directory, FileKind::TransactionIndex, segment.base_offset)?;
+        let end_offset = segment.extent().next_offset;
+        let cache = &self.context.cache;
+        let sound = segment.aborted.find_entries(cache, size, segment.base_offset, end_offset)?;
+        // After a power cut, a part of it may be missing.
+        let whole = trusted || self.context.previous_run != PreviousRun::PowerCut;
+        Ok(sound && (whole || (size == 0 && !walked.has_control)))
+    }
+
+    fn open_finished(&self, base_offset: i64, next_base: i64) -> Result<Walked> {
         let directory = self.directory();
         let size = self.file_size(&directory, FileKind::Log, base_offset)?;
         let found = Found {
@@ -202,19 +220,21 @@ impl PartitionLog {
         };
         if size > 0 && found.time_entries == 0 {
             // Without a time index the segment's newest timestamp is unknown: both indexes are made anew.
-            return self.walk_segment(None, base_offset, Start::default(), size).map(|(segment, _)| segment);
+            let walked = self.walk_segment(None, base_offset, Start::default(), size)?;
+            return Ok(Walked { torn_at: None, ..walked });
         }
-        Ok(Segment::found(&directory, base_offset, self.context.clock.now_ms(), found))
+        let segment = Segment::found(&directory, base_offset, self.context.clock.now_ms(), found);
+        Ok(Walked { segment, torn_at: None, has_control: false })
     }
 
-    /// Opens the last segment, or one that may be damaged; says whether it was cut.
+    /// Opens the last segment, or one that may be damaged. It is torn where its end was cut so that nothing may follow.
     fn open_walked(
         &self,
         writer: &mut Writer,
         base_offset: i64,
         next_base: Option<i64>,
         checkpointed: &Checkpointed,
-    ) -> Result<(Segment, bool)> {
+    ) -> Result<Walked> {
         let directory = self.directory();
         let size = self.file_size(&directory, FileKind::Log, base_offset)?;
         let power_cut = self.context.previous_run == PreviousRun::PowerCut;
@@ -232,13 +252,14 @@ impl PartitionLog {
             start.time_entries = self.entries::<TimeEntry>(&directory, FileKind::TimeIndex, base_offset)?;
             start
         };
-        let (mut segment, torn_at) = self.walk_segment(Some(writer), base_offset, start, size)?;
-        if !segment.is_time_index_within() {
+        let mut walked = self.walk_segment(Some(writer), base_offset, start, size)?;
+        let torn_at = walked.torn_at;
+        if !walked.segment.is_time_index_within() {
             let start = Start::default();
-            segment = self.walk_segment(None, base_offset, start, torn_at.unwrap_or(size))?.0;
+            walked = self.walk_segment(None, base_offset, start, torn_at.unwrap_or(size))?;
         }
-        let Some(torn_at) = torn_at else { return Ok((segment, false)) };
-        let (end_offset, path) = (segment.extent().next_offset, segment.log_path());
+        let Some(torn_at) = torn_at else { return Ok(walked) };
+        let (end_offset, path) = (walked.segment.extent().next_offset, walked.segment.log_path());
         let synced = match self.context.previous_run {
             PreviousRun::PowerCut | PreviousRun::Killed => checkpointed.recovery_point,
             PreviousRun::None | PreviousRun::Clean => i64::MAX,
@@ -250,11 +271,12 @@ impl PartitionLog {
             topic = %self.topic, partition = self.index, end_offset, cut_bytes = size - torn_at,
             "unfinished end of the log is cut"
         );
-        let file = segment.log_file(&self.context.cache)?;
+        let file = walked.segment.log_file(&self.context.cache)?;
         file.set_size(torn_at).context("truncate", &path)?;
         // A repair is synced under every policy: what was cut must not come back behind what is written next.
         file.sync_data().context("sync", &path)?;
-        Ok((segment, torn_at < size || next_base.is_some()))
+        let ends_log = torn_at < size || next_base.is_some();
+        Ok(Walked { torn_at: ends_log.then_some(torn_at), ..walked })
     }
 
     /// Walks a segment from `start` to the first unsound byte, and makes its indexes fit what it found.
@@ -264,7 +286,7 @@ impl PartitionLog {
         base_offset: i64,
         start: Start,
         size: u64,
-    ) -> Result<(Segment, Option<u64>)> {
+    ) -> Result<Walked> {
         let (directory, config, now_ms) = (self.directory(), self.config(), self.context.clock.now_ms());
         self.cut_index::<OffsetEntry>(&directory, FileKind::OffsetIndex, base_offset, start.offset_entries)?;
         self.cut_index::<TimeEntry>(&directory, FileKind::TimeIndex, base_offset, start.time_entries)?;
@@ -281,7 +303,7 @@ impl PartitionLog {
             self.set_first_timestamp(&segment, &*file, size)?;
         }
         let mut scan = BatchScan::new(&*file, segment.log_path(), start.position, size);
-        let mut checked_from = u64::MAX;
+        let (mut checked_from, mut has_control) = (u64::MAX, false);
         let torn_at = loop {
             let batch = match scan.step()? {
                 Scanned::Batch(batch) => batch,
@@ -305,11 +327,12 @@ impl PartitionLog {
             if checked {
                 checked_from = checked_from.min(batch.position);
             }
+            has_control |= header.attributes.is_control();
             segment.add_batch(&batch, &config);
             segment.flush_indexes_if_due(&self.context.cache)?;
         };
         segment.set_found(checked_from, segment.extent().size);
-        Ok((segment, torn_at))
+        Ok(Walked { segment, torn_at, has_control })
     }
 
     /// The last entry of the offset index that the log agrees with.
@@ -353,6 +376,7 @@ impl PartitionLog {
         mut segments: Vec<Arc<Segment>>,
         checkpointed: &Checkpointed,
         snapshots: &[i64],
+        rebuild_from: Option<i64>,
     ) -> Result<()> {
         let first_offset = segments.first().map_or(0, |segment| segment.base_offset);
         let mut log_end_offset = segments.last().map_or(0, |segment| segment.extent().next_offset);
@@ -372,11 +396,11 @@ impl PartitionLog {
             position: view.segments.last().map_or(0, |segment| segment.extent().size),
         };
         *self.view.write() = view;
-        self.load_producers(writer, snapshots, log_end_offset)?;
+        self.load_producers(writer, snapshots, log_end_offset, rebuild_from)?;
         let recovery_point = self.sync_recovered(writer, checkpointed, log_end_offset)?;
         let mut marks = self.marks.lock();
         (marks.log_end, marks.high_watermark) = (mark, mark);
-        marks.first_unstable = writer.producers.first_unstable_offset();
+        marks.first_open = writer.producers.first_unstable_offset();
         self.log_start_offset.store(log_start_offset, Ordering::Release);
         self.log_end_offset.store(log_end_offset, Ordering::Release);
         self.high_watermark.store(log_end_offset, Ordering::Release);
@@ -460,6 +484,16 @@ impl PartitionLog {
         let file = self.context.fs().open(&path, OpenMode::Existing).context("open", &path)?;
         file.set_size(size).context("truncate", &path)
     }
+}
+
+/// What a walk found.
+#[derive(Debug)]
+struct Walked {
+    segment: Segment,
+    /// Where the first unsound byte lies.
+    torn_at: Option<u64>,
+    /// Whether there are markers among the batches.
+    has_control: bool,
 }
 
 /// Where a walk begins.

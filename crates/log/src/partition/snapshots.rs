@@ -1,15 +1,22 @@
-//! Producer snapshots: when they are written, and how the state is rebuilt from one.
+//! Producer snapshots: when they are written, and how the state is rebuilt from one, and the transaction indexes with it.
 //!
 //! A snapshot is written where a segment begins, at a clean stop, and now and then in between, so that the walk that brings it
 //! up to date stays short. Losing one costs a longer walk and nothing else, so none is synced; its checksum tells
 //! a torn one.
+//!
+//! Which transactions were aborted follows from the same walk: the state tells where the transaction of a marker began. An index
+//! is complete up to every snapshot of the same run of the machine; after a power cut, those of segments that had to be walked are
+//! made anew from the snapshot at or before the first of them.
+
+use millstream_wire::records::ControlRecord;
 
 use super::{PartitionLog, Writer};
 use crate::error::IoContext;
 use crate::fs::{Durable, OpenMode, read_file, replace_file};
 use crate::names::FileKind;
 use crate::producer_state::{ProducerState, snapshot};
-use crate::segment::scan::BatchScan;
+use crate::segment::AbortedTransaction;
+use crate::segment::scan::{BatchScan, ScannedBatch};
 use crate::{LogError, Result};
 
 /// Largest snapshot that is read: some two million producers.
@@ -17,11 +24,24 @@ const SNAPSHOT_BYTES_MAX: u64 = 512 << 20;
 /// Bytes appended since the last snapshot that make another one worth it.
 const BYTES_BETWEEN_SNAPSHOTS: u64 = 16 << 20;
 
+/// Whether a replay of the log looks after the transaction indexes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TransactionIndexes {
+    Keep,
+    Repair,
+}
+
 impl PartitionLog {
     /// Writes the state as of `offset`, the log's end. A failure is logged and otherwise ignored.
     pub(super) fn write_producer_snapshot(&self, writer: &mut Writer, offset: i64) {
         let path = FileKind::ProducerSnapshot.path(&self.directory(), offset);
         let bytes = snapshot::encode(&writer.producers);
+        let active = self.view.read().segments.last().cloned();
+        if let Some(Err(error)) = active.map(|active| active.aborted.flush(&self.context.cache)) {
+            // Recovery looks for aborted transactions only behind the snapshot.
+            tracing::warn!(%error, path = %path.display(), "producer snapshot was not written");
+            return;
+        }
         if let Err(error) = replace_file(self.context.fs(), &path, &bytes, Durable::No) {
             tracing::warn!(%error, path = %path.display(), "producer snapshot was not written");
             return;
@@ -47,7 +67,7 @@ impl PartitionLog {
                 .collect();
             snapshots.sort_unstable();
             let (from, mut state) = self.newest_snapshot(&snapshots);
-            self.replay_producers(&mut state, from, offset)?;
+            self.replay_producers(&mut state, from, offset, TransactionIndexes::Keep)?;
             replace_file(fs, &path, &snapshot::encode(&state), Durable::No).context("write", &path)?;
         }
         fs.open(&path, OpenMode::Existing).and_then(|file| file.sync_data()).context("sync", &path)?;
@@ -79,12 +99,14 @@ impl PartitionLog {
         }
     }
 
-    /// Rebuilds the state from the newest sound snapshot and the batches behind it.
+    /// Rebuilds the state from the newest sound snapshot and the batches behind it, and brings the transaction indexes up to
+    /// date: those that end at `rebuild_from` or behind it are not trusted at all.
     pub(super) fn load_producers(
         &self,
         writer: &mut Writer,
         snapshots: &[i64],
         log_end_offset: i64,
+        rebuild_from: Option<i64>,
     ) -> Result<()> {
         let now_ms = self.context.clock.now_ms();
         let (sound, beyond_end) =
@@ -95,10 +117,12 @@ impl PartitionLog {
             let directory = self.directory();
             self.context.fs().sync_dir(&directory).context("sync", &directory)?;
         }
-        let (from, mut state) = self.newest_snapshot(sound);
-        writer.snapshot_offset = from;
+        let usable = sound.partition_point(|&offset| rebuild_from.is_none_or(|from| offset <= from));
+        let (from, mut state) = self.newest_snapshot(&sound[..usable]);
+        writer.snapshot_offset = sound.last().copied().unwrap_or(0);
         state.expire(now_ms, self.context.producer_expiration_ms);
-        writer.bytes_since_snapshot = self.replay_producers(&mut state, from, log_end_offset)?;
+        writer.bytes_since_snapshot =
+            self.replay_producers(&mut state, from, log_end_offset, TransactionIndexes::Repair)?;
         writer.producers = state;
         Ok(())
     }
@@ -110,23 +134,63 @@ impl PartitionLog {
     }
 
     /// Adds the batches from one offset to another; says how many bytes they are.
-    fn replay_producers(&self, state: &mut ProducerState, from: i64, end: i64) -> Result<u64> {
-        let (view, now_ms) = (self.view.read().clone(), self.context.clock.now_ms());
+    fn replay_producers(
+        &self,
+        state: &mut ProducerState,
+        from: i64,
+        end: i64,
+        indexes: TransactionIndexes,
+    ) -> Result<u64> {
+        let view = self.view.read().clone();
         let (cache, mut bytes) = (&self.context.cache, 0);
         for segment in &view.segments {
             let extent = segment.extent();
             if extent.next_offset <= from || segment.base_offset >= end {
                 continue;
             }
-            let Some(first) = segment.find_offset(cache, from, extent.size)? else { continue };
-            let file = segment.log_file(cache)?;
-            let mut scan = BatchScan::new(&*file, segment.log_path(), first.position, extent.size);
-            while let Some(batch) = scan.next_sound()?.filter(|batch| batch.header.base_offset < end) {
-                state.add(&batch.header, now_ms);
-                bytes += batch.header.size() as u64;
+            let mut aborted = Vec::new();
+            if let Some(first) = segment.find_offset(cache, from, extent.size)? {
+                let file = segment.log_file(cache)?;
+                let mut scan = BatchScan::new(&*file, segment.log_path(), first.position, extent.size);
+                while let Some(batch) = scan.next_sound()?.filter(|batch| batch.header.base_offset < end) {
+                    aborted.extend(self.replay_batch(state, &scan, &batch)?);
+                    bytes += batch.header.size() as u64;
+                }
+            }
+            if indexes == TransactionIndexes::Repair {
+                // In a segment that was walked as a whole, no entry is kept: any may be damaged.
+                let kept_before = if from <= segment.base_offset { i64::MIN } else { from };
+                segment.aborted.reconcile(cache, kept_before, &aborted)?;
             }
         }
         Ok(bytes)
+    }
+
+    /// Adds one batch of the log; the transaction that it aborts, if it does.
+    fn replay_batch(
+        &self,
+        state: &mut ProducerState,
+        scan: &BatchScan<'_>,
+        batch: &ScannedBatch,
+    ) -> Result<Option<AbortedTransaction>> {
+        let (header, now_ms) = (&batch.header, self.context.clock.now_ms());
+        if !header.attributes.is_control() {
+            state.add(header, now_ms);
+            return Ok(None);
+        }
+        let Some(ControlRecord::EndTransaction { committed, coordinator_epoch }) =
+            scan.read_control(batch)?
+        else {
+            return Ok(None);
+        };
+        let first_offset = state.end_transaction(header, coordinator_epoch, now_ms);
+        let last_offset = header.last_offset();
+        Ok(first_offset.filter(|_| !committed).map(|first_offset| AbortedTransaction {
+            producer_id: header.producer_id,
+            first_offset,
+            last_offset,
+            last_stable_offset: state.first_unstable_offset().unwrap_or(last_offset + 1),
+        }))
     }
 
     fn read_snapshot(&self, offset: i64) -> Option<ProducerState> {

@@ -96,8 +96,23 @@ fn silent_producers_are_forgotten_unless_a_transaction_is_open() {
     assert_eq!([1, 2, 3].map(|id| state.get(id).is_some()), [false, true, true]);
     let mut marker = header(3, 0, -1, 1, 9);
     marker.attributes = marker.attributes.with_transactional(true).with_control(true);
-    state.add(&marker, 0);
-    assert_eq!(state.first_unstable_offset(), None);
+    assert_eq!(state.end_transaction(&marker, 4, 0), Some(2));
+    assert_eq!((state.first_unstable_offset(), state.get(3).unwrap().coordinator_epoch), (None, 4));
+    state.expire(1000, 600);
+    assert!(state.get(3).is_none(), "without an open transaction it goes like any other");
+}
+
+#[test]
+fn batches_without_a_sequence_open_transactions_and_are_checked_for_their_epoch_only() {
+    let mut state = ProducerState::default();
+    let mut commit = header(1, 3, -1, 2, 10);
+    commit.attributes = commit.attributes.with_transactional(true);
+    state.add(&commit, NOW_MS);
+    assert_eq!(state.first_unstable_offset(), Some(10));
+    assert!(state.get(1).unwrap().batches().is_empty());
+    assert_eq!(check_sequence(state.get(1), &commit), SequenceCheck::Next);
+    let older = BatchHeader { producer_epoch: 2, ..commit };
+    assert_eq!(check_sequence(state.get(1), &older), SequenceCheck::Fenced { current_epoch: 3 });
 }
 
 fn sorted(state: &ProducerState) -> Vec<(i64, ProducerEntry)> {

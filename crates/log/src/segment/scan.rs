@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use millstream_wire::records::{BATCH_HEADER_LEN, BatchHeader};
+use millstream_wire::records::{BATCH_HEADER_LEN, BatchHeader, BatchView, ControlRecord, parse_control};
 
 use crate::error::IoContext;
 use crate::fs::{File, read_up_to};
@@ -12,6 +12,8 @@ use crate::{LogError, Result};
 const CHUNK_LEN: usize = 8 << 10;
 /// Bytes read at once while checksums are computed.
 const CHECK_CHUNK_LEN: usize = 64 << 10;
+/// Largest control batch that is looked into: a marker has 78 bytes.
+const CONTROL_BATCH_LEN_MAX: usize = 4 << 10;
 /// First byte that the CRC covers.
 const CHECKED_FROM: u64 = 21;
 
@@ -115,6 +117,17 @@ impl<'a> BatchScan<'a> {
             }
         }
         Ok(crc == batch.header.crc)
+    }
+
+    /// The record of a control batch; `None` for one without (compaction leaves such), and for one that is none of ours.
+    pub(crate) fn read_control(&self, batch: &ScannedBatch) -> Result<Option<ControlRecord>> {
+        if batch.header.size() > CONTROL_BATCH_LEN_MAX || batch.header.record_count == 0 {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        read_batch(self.file, &self.path, batch, &mut bytes)?;
+        let record = BatchView::parse(&bytes).and_then(|view| view.records()?.next().transpose());
+        Ok(record.ok().flatten().and_then(|record| parse_control(&record).ok()))
     }
 
     fn peek_header(&mut self) -> Result<Option<&[u8]>> {

@@ -88,6 +88,7 @@ fn quiet(plan: &Plan, target: &Target) -> Option<PartitionData<Records>> {
         log_start_offset: log.log_start_offset(),
         high_watermark,
         last_stable_offset,
+        aborted: None,
     };
     nothing_new.then(|| answered(plan, wanted.index, &slices, Bytes::new()))
 }
