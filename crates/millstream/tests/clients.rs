@@ -6,16 +6,17 @@ mod support;
 
 #[cfg(test)]
 mod clients {
-    use crate::support::{Server, peer};
+    use crate::support::peers::peer;
+    use crate::support::process::Process;
 
     fn drive(client: &str) {
         let data = tempfile::tempdir().expect("a temporary directory");
-        let server = Server::start(data.path(), &[]);
+        let server = Process::broker(data.path(), &[]);
         if let Some(said) = peer("clients/run.sh", &[client, &server.kafka]) {
             // A program that checks nothing has nothing to say.
             let checks = said.lines().filter(|line| line.starts_with("ok ")).count();
             assert!(checks >= 15, "only {checks} checks:\n{said}");
-            assert_eq!(server.stop(), Some(0), "exit code of a clean stop");
+            assert_eq!(server.terminate().code, Some(0), "exit code of a clean stop");
         }
     }
 

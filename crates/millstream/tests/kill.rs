@@ -8,7 +8,8 @@ mod support;
 mod kill {
     use std::hash::{BuildHasher, RandomState};
 
-    use crate::support::{Server, VerifiedProducer, in_tests, peer};
+    use crate::support::peers::{VerifiedProducer, in_tests, peer};
+    use crate::support::process::{Process, file};
 
     /// Kills per policy; `MILLSTREAM_KILL_ROUNDS` asks for more.
     const ROUNDS: u32 = 3;
@@ -33,21 +34,19 @@ mod kill {
             (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
         let mut files = Vec::new();
         for round in 0..rounds() {
-            let mut server = Server::start(data.path(), &["--fsync", fsync]);
+            let server = Process::broker(data.path(), &["--fsync", fsync]);
             let mut producer = VerifiedProducer::start(&server.kafka, TOPIC, round);
             producer.acknowledge(anywhere());
             server.kill();
-            let file = scratch.path().join(round.to_string());
-            std::fs::write(&file, producer.finish()).expect("a temporary file");
-            files.push(file.to_str().expect("a path of text").to_owned());
+            files.push(file(scratch.path(), &round.to_string(), &producer.finish()));
 
-            let server = Server::start(data.path(), &["--fsync", fsync]);
+            let server = Process::broker(data.path(), &["--fsync", fsync]);
             let script = in_tests("kill/verify.py");
             let mut arguments = vec!["clients", &script, "check", &server.kafka, TOPIC];
             arguments.extend(files.iter().map(String::as_str));
             peer("peers/python.sh", &arguments);
             // The first start of the next round finds what a clean stop left, after what a crash left.
-            assert_eq!(server.stop(), Some(0), "exit code of a clean stop");
+            assert_eq!(server.terminate().code, Some(0), "exit code of a clean stop");
         }
     }
 

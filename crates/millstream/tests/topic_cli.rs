@@ -1,129 +1,17 @@
 //! The built binary's `topic`, `produce` and `consume` against the built binary's broker: what users of `rpk` type, what
 //! they see, and the exit codes that their scripts look at.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+#[cfg(test)]
+mod support;
 
-use rustix::process::{Pid, Signal, kill_process};
+use std::io::Write;
+
 use serde_json::Value;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_millstream");
-
-/// A broker of its own on ports of its own; ends with the test.
-struct Broker {
-    process: Child,
-    address: String,
-    _data: tempfile::TempDir,
-}
-
-impl Broker {
-    fn start() -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let mut process = Command::new(BINARY)
-            .args([
-                "start",
-                "--kafka-listener",
-                "127.0.0.1:0",
-                "--http-listener",
-                "127.0.0.1:0",
-                "--data-dir",
-            ])
-            .arg(data.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        let address = ready.strip_prefix("millstream ready kafka=").and_then(|rest| rest.split(' ').next());
-        let address = address.unwrap_or_else(|| panic!("not ready: {ready:?}")).to_owned();
-        Self { process, address, _data: data }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
-        command.args(arguments).args(["-b", &self.address]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    fn run_with(&self, arguments: &[&str], input: &[u8]) -> Answer {
-        let mut process = self.command(arguments).spawn().unwrap();
-        let mut stdin = process.stdin.take().unwrap();
-        let output = std::thread::scope(|scope| {
-            // A command that fails early leaves its input unread.
-            scope.spawn(move || drop(stdin.write_all(input)));
-            process.wait_with_output().unwrap()
-        });
-        Answer {
-            code: output.status.code(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            error: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    fn run(&self, arguments: &[&str]) -> Answer {
-        self.run_with(arguments, b"")
-    }
-
-    /// What a command prints that succeeds.
-    fn output(&self, arguments: &[&str]) -> String {
-        self.output_with(arguments, b"")
-    }
-
-    fn output_with(&self, arguments: &[&str], input: &[u8]) -> String {
-        let answer = self.run_with(arguments, input);
-        assert_eq!(answer.code, Some(0), "{arguments:?}: {}", answer.error);
-        answer.out
-    }
-
-    /// A command that is left running.
-    fn spawn(&self, arguments: &[&str]) -> Running {
-        let mut process = self.command(arguments).spawn().unwrap();
-        let stdin = process.stdin.take().unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap());
-        Running { process, stdin, lines }
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-struct Answer {
-    code: Option<i32>,
-    out: String,
-    error: String,
-}
-
-struct Running {
-    process: Child,
-    stdin: ChildStdin,
-    lines: BufReader<ChildStdout>,
-}
-
-impl Running {
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
-        line
-    }
-
-    /// Sends what Ctrl-C sends; gives the exit code and the rest of the output.
-    fn interrupt(mut self) -> (Option<i32>, String) {
-        kill_process(Pid::from_child(&self.process), Signal::INT).unwrap();
-        let mut rest = String::new();
-        self.lines.read_to_string(&mut rest).unwrap();
-        // Its input is open until here: that it ended is the signal's doing.
-        let code = self.process.wait().unwrap().code();
-        drop(self.stdin);
-        (code, rest)
-    }
-}
+use support::broker::Broker;
+use support::process::run;
 
 fn lines(range: std::ops::Range<usize>) -> String {
     range.map(|number| format!("{number}\n")).collect()
@@ -135,7 +23,7 @@ fn topics_are_created_listed_described_and_deleted() {
     let created = broker.output(&["topic", "create", "raw", "agg", "-p", "4", "-c", "retention.ms=1000"]);
     assert!(created.contains("raw") && created.contains("OK"), "{created}");
     let again = broker.run(&["topic", "create", "raw"]);
-    assert_eq!(again.code, Some(1), "{}", again.error);
+    assert_eq!(again.code, Some(1), "{}", again.stderr);
     broker.output(&["topic", "create", "raw", "--if-not-exists"]);
 
     let list = broker.output(&["topic", "list", "--output", "json"]);
@@ -188,8 +76,8 @@ fn records_are_acknowledged_in_the_order_of_the_input() {
 fn an_unknown_topic_is_created_by_producing_but_not_by_consuming() {
     let broker = Broker::start();
     let absent = broker.run(&["consume", "t", "-o", ":end"]);
-    assert_eq!((absent.code, absent.out.as_str()), (Some(4), ""));
-    assert!(absent.error.contains("topic t"), "{}", absent.error);
+    assert_eq!((absent.code, absent.stdout.as_str()), (Some(4), ""));
+    assert!(absent.stderr.contains("topic t"), "{}", absent.stderr);
     let printed = broker.output_with(&["produce", "t"], b"a\nb");
     assert!(printed.starts_with("Produced to partition 0 at offset 0 with timestamp 1"), "{printed}");
     assert!(printed.contains("Produced to partition 0 at offset 1 with timestamp "), "{printed}");
@@ -265,21 +153,23 @@ fn consume_prints_records_as_they_come_until_it_is_interrupted() {
     let broker = Broker::start();
     broker.output_with(&["produce", "t"], b"0\n");
     let mut consumer = broker.spawn(&["consume", "t", "-f", "%o %v\\n"]);
-    assert_eq!(consumer.line(), "0 0\n");
+    assert_eq!(consumer.next_line(), "0 0\n");
     broker.output_with(&["produce", "t"], b"1\n");
-    assert_eq!(consumer.line(), "1 1\n");
-    assert_eq!(consumer.interrupt(), (Some(0), String::new()));
+    assert_eq!(consumer.next_line(), "1 1\n");
+    let ended = consumer.interrupt();
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "0 0\n1 1\n"));
 }
 
 #[test]
 fn produce_acknowledges_while_its_input_is_open_and_stops_when_it_is_interrupted() {
     let broker = Broker::start();
     let mut producer = broker.spawn(&["produce", "t", "-o", "%o\\n"]);
-    producer.stdin.write_all(b"a\nb\n").unwrap();
-    assert_eq!((producer.line(), producer.line()), ("0\n".to_owned(), "1\n".to_owned()));
-    producer.stdin.write_all(b"c\n").unwrap();
-    assert_eq!(producer.line(), "2\n");
-    assert_eq!(producer.interrupt(), (Some(0), String::new()));
+    producer.stdin.as_mut().unwrap().write_all(b"a\nb\n").unwrap();
+    assert_eq!((producer.next_line(), producer.next_line()), ("0\n".to_owned(), "1\n".to_owned()));
+    producer.stdin.as_mut().unwrap().write_all(b"c\n").unwrap();
+    assert_eq!(producer.next_line(), "2\n");
+    let ended = producer.interrupt();
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "0\n1\n2\n"));
     assert_eq!(broker.output(&["consume", "t", "-o", ":end", "-f", "%v"]), "abc");
 }
 
@@ -292,9 +182,10 @@ fn a_group_resumes_behind_what_its_members_printed() {
     assert_eq!(broker.output(&[&of_group[..], &["-n", "2"]].concat()), lines(0..2));
     let mut member = broker.spawn(&of_group);
     for number in 2..6 {
-        assert_eq!(member.line(), format!("{number}\n"));
+        assert_eq!(member.next_line(), format!("{number}\n"));
     }
-    assert_eq!(member.interrupt(), (Some(0), String::new()));
+    let ended = member.interrupt();
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), lines(2..6).as_str()));
     broker.output_with(&["produce", "t", "-p", "1"], b"6\n");
     assert_eq!(broker.output(&[&of_group[..], &["-n", "1"]].concat()), "6\n");
 }
@@ -307,7 +198,7 @@ fn a_group_starts_where_the_command_line_says_without_a_commit() {
     assert_eq!(broker.output(&of_group("-2")), "2\n");
     assert_eq!(broker.output(&of_group("start")), "3\n");
     let ended = broker.run(&of_group(":end"));
-    assert_eq!(ended.code, Some(2), "{}", ended.error);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
 }
 
 #[test]
@@ -326,8 +217,8 @@ fn exit_codes_tell_what_kind_of_failure_it_was() {
         (&["consume", "t", "-p", "7"], "", 4, "no partition 7"),
     ] {
         let answer = broker.run_with(arguments, input.as_bytes());
-        assert_eq!(answer.code, Some(code), "{arguments:?}: {}", answer.error);
-        assert!(answer.error.contains(hint), "{arguments:?}: {}", answer.error);
+        assert_eq!(answer.code, Some(code), "{arguments:?}: {}", answer.stderr);
+        assert!(answer.stderr.contains(hint), "{arguments:?}: {}", answer.stderr);
     }
     // What stood before the bad record was produced.
     assert_eq!(broker.output(&["consume", "t", "-o", ":end", "-f", "%v\\n"]), "a\n");
@@ -339,11 +230,9 @@ fn a_broker_that_is_not_there_is_unreachable() {
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
     for command in ["produce", "consume"] {
-        let output = Command::new(BINARY).args([command, "t", "-b", &address]).stdin(Stdio::null()).output();
-        let output = output.unwrap();
-        let error = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(6), "{error}");
-        assert!(error.contains(&address), "{error}");
+        let ended = run(&[command, "t", "-b", &address]);
+        assert_eq!(ended.code, Some(6), "{}", ended.stderr);
+        assert!(ended.stderr.contains(&address), "{}", ended.stderr);
     }
 }
 
@@ -352,7 +241,7 @@ fn a_reader_that_goes_away_ends_consume_quietly() {
     let broker = Broker::start();
     broker.output_with(&["produce", "t"], lines(0..20_000).as_bytes());
     let mut consumer = broker.spawn(&["consume", "t", "-f", "%v\\n"]);
-    assert_eq!(consumer.line(), "0\n");
-    drop(consumer.lines);
-    assert_eq!(consumer.process.wait().unwrap().code(), Some(0));
+    assert_eq!(consumer.next_line(), "0\n");
+    consumer.close_stdout();
+    assert_eq!(consumer.wait().code, Some(0));
 }

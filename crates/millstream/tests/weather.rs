@@ -5,9 +5,10 @@ mod support;
 
 #[cfg(test)]
 mod weather {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
-    use crate::support::{Server, assert_weather, millstream, records, run, run_weather};
+    use crate::support::peers::{assert_weather, records, run_weather};
+    use crate::support::process::{DEADLINE, Process, run};
 
     #[test]
     fn every_day_of_every_station() {
@@ -16,8 +17,7 @@ mod weather {
 
     #[test]
     fn summary_counts_what_was_done() {
-        let mut command = millstream();
-        let ended = run(command.args(["run", "examples/weather/weather.sql"]), Duration::from_secs(300));
+        let ended = run(&["run", "examples/weather/weather.sql"]);
         let said = format!("{}{}", ended.stdout, ended.stderr).replace(',', "");
         assert_eq!(ended.code, Some(0), "{said}");
         assert!(said.contains("26115") && said.contains("1092"), "readings in and rows out:\n{said}");
@@ -27,15 +27,11 @@ mod weather {
     #[test]
     fn follow_keeps_the_topics_readable() {
         let data = tempfile::tempdir().expect("a temporary directory");
-        let server = Server::follow(data.path(), "examples/weather/weather.sql");
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let server = Process::follow(data.path(), "examples/weather/weather.sql");
+        let deadline = Instant::now() + DEADLINE;
         let rows = loop {
             // The pipeline creates the topic after the broker is ready.
-            let mut list = millstream();
-            let topics = run(
-                list.args(["topic", "list", "--bootstrap-server", &server.kafka]),
-                Duration::from_secs(60),
-            );
+            let topics = run(&["topic", "list", "--bootstrap-server", &server.kafka]);
             if topics.stdout.contains("agg-temperature") {
                 let Some(rows) = records(&server.kafka, "agg-temperature") else { return };
                 if rows.lines().count() >= 1089 {
@@ -49,6 +45,6 @@ mod weather {
             "raw",
             &records(&server.kafka, "raw-temperature").expect("the client was there before"),
         );
-        assert_eq!(server.stop(), Some(0), "exit code of a clean stop");
+        assert_eq!(server.terminate().code, Some(0), "exit code of a clean stop");
     }
 }

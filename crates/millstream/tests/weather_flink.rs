@@ -5,7 +5,8 @@ mod support;
 
 #[cfg(test)]
 mod weather_flink {
-    use crate::support::{Peer, assert_weather, peer, records, repository, run_weather};
+    use crate::support::peers::{Peer, assert_weather, peer, records, run_weather};
+    use crate::support::process::repository;
 
     #[test]
     fn same_rows_in_apache_flink() {

@@ -5,7 +5,7 @@ mod support;
 
 #[cfg(test)]
 mod weather_kafka {
-    use crate::support::{Peer, assert_weather, records, run_weather};
+    use crate::support::peers::{Peer, assert_weather, records, run_weather};
 
     /// The topics do not exist before: the run creates them, with the partitions that the file asks for.
     #[test]

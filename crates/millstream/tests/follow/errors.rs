@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::process::{Ended, Process, file, run};
+use crate::support::process::{Ended, Process, file, run};
 use crate::topics::{produce, read};
 
 /// Runs statements from a file.
@@ -25,7 +25,7 @@ fn readings(options: &str) -> String {
 /// A data directory whose topic `readings` holds two good records and two that are not JSON.
 fn with_bad_records() -> tempfile::TempDir {
     let data = tempfile::tempdir().unwrap();
-    let broker = Process::broker(data.path());
+    let broker = Process::broker(data.path(), &[]);
     let records: [(Option<&str>, &[u8]); 4] =
         [(None, b"{\"id\":1}"), (Some("k"), b"{\"id\":"), (None, b"{\"id\":2}"), (None, b"\xff\x00")];
     produce(&broker.kafka, "readings", Some(0), &records);
@@ -56,7 +56,7 @@ fn bad_rows_are_counted_or_kept() {
     let ended = run_sql(scratch.path(), &options, &format!("SET 'pipeline.name' = 'counting'; {keep}"));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stdout.contains(counted), "{}", ended.stdout);
-    let broker = Process::broker(data.path());
+    let broker = Process::broker(data.path(), &[]);
     let mut dead = read(&broker.kafka, "dead");
     dead.sort_by(|one, other| {
         one.header("__connect.errors.offset").cmp(other.header("__connect.errors.offset"))
@@ -171,7 +171,7 @@ fn a_busy_port_is_said_in_one_sentence() {
 #[test]
 fn a_locked_data_directory_is_said_in_one_sentence() {
     let data = tempfile::tempdir().unwrap();
-    let _broker = Process::broker(data.path());
+    let _broker = Process::broker(data.path(), &[]);
     let data = data.path().to_str().unwrap();
     let ended = run(&[
         "start",

@@ -5,8 +5,9 @@
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
-mod process;
-#[cfg(test)]
 mod resume;
+#[cfg(test)]
+#[path = "../support/mod.rs"]
+mod support;
 #[cfg(test)]
 mod topics;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::process::{Process, file, run};
+use crate::support::process::{Process, file, run};
 use crate::topics::{Record, committed, end, produce, read, read_until};
 
 const WEATHER: &str = "examples/weather/weather.sql";
@@ -116,7 +116,7 @@ fn kills_lose_no_reading() {
     let (fill, follow) = in_two_files(scratch.path());
     let filled = run(&["run", "--data-dir", data.path().to_str().unwrap(), &fill]);
     assert_eq!(filled.code, Some(0), "{}", filled.stderr);
-    let broker = Process::broker(data.path());
+    let broker = Process::broker(data.path(), &[]);
     let in_use: Vec<i32> = (0..4).filter(|partition| !is_empty(&broker.kafka, *partition)).collect();
     let empty = (0..4).find(|partition| !in_use.contains(partition)).unwrap();
     let clock = br#"{"ts":"2100-01-01T00:00:00Z","value":null}"#;
@@ -162,13 +162,13 @@ const EVENTS: &str = "
 fn what_comes_while_a_reader_of_the_latest_is_down_is_not_lost() {
     let (data, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let sql = file(scratch.path(), "events.sql", EVENTS);
-    let broker = Process::broker(data.path());
+    let broker = Process::broker(data.path(), &[]);
     produce(&broker.kafka, "events", None, &[(None, b"{\"id\":1}")]);
     assert_eq!(broker.terminate().code, Some(0));
     let first = Process::follow(data.path(), &sql);
     assert_eq!(committed(&first.kafka, "g", "events"), 1, "the position before the first record");
     first.kill();
-    let broker = Process::broker(data.path());
+    let broker = Process::broker(data.path(), &[]);
     produce(&broker.kafka, "events", None, &[(None, b"{\"id\":2}")]);
     assert_eq!(broker.terminate().code, Some(0));
     let second = Process::follow(data.path(), &sql);
@@ -197,6 +197,6 @@ fn equal_statements_are_told_apart() {
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         assert_eq!(ended.stdout.matches(lines).count(), 2, "{}", ended.stdout);
     }
-    let broker = Process::broker(data.path());
+    let broker = Process::broker(data.path(), &[]);
     assert_eq!(read(&broker.kafka, "copies").len(), 4);
 }

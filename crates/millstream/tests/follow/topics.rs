@@ -11,7 +11,7 @@ use millstream_client::{
     TopicPartition,
 };
 
-use crate::process::DEADLINE;
+use crate::support::process::DEADLINE;
 
 /// A record of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
