@@ -158,12 +158,9 @@ pub fn invalid(key: &str, value: &str, expected: &str) -> ConnectorError {
 }
 
 fn unknown<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> ConnectorError {
-    let nearest = known.map(|name| (strsim::levenshtein(key, name), name)).min();
-    let hint = match nearest {
-        Some((distance, name)) if distance <= name.len().max(3) / 3 + 1 => {
-            format!(": did you mean '{name}'?")
-        }
-        _ => String::new(),
+    let hint = match millstream_suggest::nearest(key, known) {
+        Some(name) => format!(": did you mean '{name}'?"),
+        None => String::new(),
     };
     ConnectorError::Declaration {
         option: Some(key.to_owned()),

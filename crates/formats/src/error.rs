@@ -16,14 +16,14 @@ pub enum FormatError {
         name: String,
     },
     /// The format has no option of this name.
-    #[error("format '{format}' has no option '{format}.{option}'; the nearest is '{format}.{nearest}'")]
+    #[error("format '{format}' has no option '{format}.{option}'{}", suggestion(format, *nearest))]
     UnknownOption {
         /// The format's name.
         format: &'static str,
         /// The option's name without the format's prefix.
         option: String,
-        /// The format's option with the most similar name.
-        nearest: &'static str,
+        /// The option that may have been meant.
+        nearest: Option<&'static str>,
     },
     /// An option's value is not one of those it can have.
     #[error("option '{option}' cannot be '{value}': it must be {expected}")]
@@ -86,6 +86,10 @@ pub enum FormatError {
     /// Decoded columns did not fit together. It is a bug when it happens.
     #[error("decoded columns do not form a batch: {0}")]
     Assemble(#[from] ArrowError),
+}
+
+fn suggestion(format: &str, nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("; did you mean '{format}.{name}'?")).unwrap_or_default()
 }
 
 /// What the caller does about a [`FormatError`].

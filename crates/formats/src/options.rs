@@ -401,27 +401,9 @@ fn unescaped(value: &str) -> String {
     character.to_string()
 }
 
-fn unknown(format: &'static str, option: &str, names: &[&'static str]) -> FormatError {
-    let nearest = names.iter().min_by_key(|name| distance(name, option)).copied().unwrap_or_default();
+fn unknown(format: &'static str, option: &str, names: &'static [&'static str]) -> FormatError {
+    let nearest = millstream_suggest::nearest(option, names.iter().copied());
     FormatError::UnknownOption { format, option: option.to_owned(), nearest }
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-        for (j, y) in b.bytes().enumerate() {
-            let above = row[j + 1];
-            let best = (diagonal + usize::from(x != y)).min(above + 1).min(row[j] + 1);
-            diagonal = above;
-            row[j + 1] = best;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -402,7 +402,8 @@ impl PartitionLog {
     fn roll_ms(&self, config: &TopicConfig) -> i64 {
         let jitter_max = config.segment_jitter_ms.min(config.segment_ms);
         // Any spread over the partitions will do, so that they do not all end a segment at once.
-        let spread = crc32c::crc32c(self.topic.as_bytes()).wrapping_mul(31).wrapping_add(self.index as u32);
+        let spread =
+            millstream_wire::crc32c(self.topic.as_bytes()).wrapping_mul(31).wrapping_add(self.index as u32);
         let jitter_ms = if jitter_max > 0 { i64::from(spread) % jitter_max } else { 0 };
         config.segment_ms - jitter_ms
     }

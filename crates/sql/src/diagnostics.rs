@@ -141,7 +141,7 @@ impl SqlError {
         plural: &str,
     ) -> Self {
         let names: Vec<&str> = names.into_iter().collect();
-        match crate::suggest::nearest(wanted, names.iter().copied()) {
+        match millstream_suggest::nearest(wanted, names.iter().copied()) {
             Some(name) => self.hint(format!("did you mean '{name}'?")),
             None if names.is_empty() => self.hint(format!("there are no {plural} here")),
             None if names.len() <= 16 => self.hint(format!("{plural}: {}", names.join(", "))),

@@ -16,7 +16,6 @@ mod lexer;
 pub mod parser;
 mod planner;
 pub mod session;
-mod suggest;
 pub mod syntax;
 pub mod types;
 

@@ -14,7 +14,7 @@ pub mod records;
 pub mod varint;
 
 pub use api_key::ApiKey;
-pub use crc::crc32c;
+pub use crc::{crc32c, crc32c_append};
 pub use error::{ErrorKind, Result, WireError};
 pub use error_code::ErrorCode;
 pub use protocol::VersionRange;

@@ -19,7 +19,7 @@ fn mistakes_are_told_with_the_way_out() {
     assert_eq!(message("avro", &[]), "unknown format 'avro'; the formats are json, csv and raw");
     assert_eq!(
         message("json", &[("ignore-parse-error", "true")]),
-        "format 'json' has no option 'json.ignore-parse-error'; the nearest is 'json.ignore-parse-errors'"
+        "format 'json' has no option 'json.ignore-parse-error'; did you mean 'json.ignore-parse-errors'?"
     );
     assert_eq!(
         message("json", &[("timestamp-format.standard", "ISO")]),

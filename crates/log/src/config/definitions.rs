@@ -133,28 +133,9 @@ pub fn find_definition(name: &str) -> Option<&'static ConfigDefinition> {
     TOPIC_CONFIGS.get(index)
 }
 
-/// The known name that differs least from `name`, if it differs in no more than a third.
+/// The known name that `name` may have been meant to be.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    let (distance, nearest) = TOPIC_CONFIGS
-        .iter()
-        .map(|definition| (edit_distance(name, definition.name), definition.name))
-        .min_by_key(|&(distance, _)| distance)?;
-    (distance * 3 <= nearest.len()).then_some(nearest)
-}
-
-fn edit_distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().take(128).collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (above, letter) in left.chars().take(128).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = above + 1;
-        for (column, other) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(row[column] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
+    millstream_suggest::nearest(name, TOPIC_CONFIGS.iter().map(|definition| definition.name))
 }
 
 const fn define(

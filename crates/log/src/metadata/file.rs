@@ -220,7 +220,7 @@ impl<'a> Frame<'a> {
         let length = u32::from_be_bytes(*length) as usize;
         let checked = rest.get(..length.checked_add(8)?)?;
         let (sequence, records) = checked.split_first_chunk::<8>()?;
-        let sound = crc32c::crc32c(checked) == u32::from_be_bytes(*crc);
+        let sound = millstream_wire::crc32c(checked) == u32::from_be_bytes(*crc);
         let sequence = u64::from_be_bytes(*sequence);
         sound.then_some(Self { sequence, records, size: FRAME_HEADER_LEN + length })
     }
@@ -237,7 +237,7 @@ fn encode_frame(sequence: u64, records: &[MetadataRecord]) -> Vec<u8> {
     frame.extend(sequence.to_be_bytes());
     records.iter().for_each(|record| record.encode(&mut frame));
     let length = (frame.len() - FRAME_HEADER_LEN) as u32;
-    let crc = crc32c::crc32c(&frame[12..]);
+    let crc = millstream_wire::crc32c(&frame[12..]);
     frame[4..8].copy_from_slice(&length.to_be_bytes());
     frame[8..12].copy_from_slice(&crc.to_be_bytes());
     frame

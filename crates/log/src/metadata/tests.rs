@@ -119,7 +119,7 @@ fn an_unknown_record_is_refused_with_its_type() {
     checked.extend(records);
     let mut frame = b"MSMD".to_vec();
     frame.extend((records.len() as u32).to_be_bytes());
-    frame.extend(crc32c::crc32c(&checked).to_be_bytes());
+    frame.extend(millstream_wire::crc32c(&checked).to_be_bytes());
     frame.extend(checked);
     let file = fs.open(&path, crate::fs::OpenMode::Existing).unwrap();
     crate::fs::write_all_at(&*file, &mut [std::io::IoSlice::new(&frame)], size).unwrap();

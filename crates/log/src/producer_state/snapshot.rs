@@ -42,7 +42,7 @@ pub(crate) fn encode(state: &ProducerState) -> Vec<u8> {
             bytes.extend(batch.timestamp_ms.to_be_bytes());
         }
     }
-    let crc = crc32c::crc32c(&bytes[PREFIX_LEN..]);
+    let crc = millstream_wire::crc32c(&bytes[PREFIX_LEN..]);
     bytes[2..PREFIX_LEN].copy_from_slice(&crc.to_be_bytes());
     bytes
 }
@@ -52,7 +52,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<ProducerState> {
     let mut reader = Reader(bytes);
     let version = i16::from_be_bytes(reader.array()?);
     let crc = u32::from_be_bytes(reader.array()?);
-    if version != VERSION || crc != crc32c::crc32c(reader.0) {
+    if version != VERSION || crc != millstream_wire::crc32c(reader.0) {
         return None;
     }
     let mut state = ProducerState::default();

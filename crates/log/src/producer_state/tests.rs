@@ -141,7 +141,7 @@ fn a_snapshot_has_kafkas_bytes_in_front_and_is_read_without_our_part() {
     assert_eq!(bytes[6..10], [0, 0, 0, 1]);
     assert_eq!(bytes[10..10 + entry.len()], entry);
     let mut kafkas = bytes[..10 + entry.len()].to_vec();
-    let crc = crc32c::crc32c(&kafkas[6..]);
+    let crc = millstream_wire::crc32c(&kafkas[6..]);
     kafkas[2..6].copy_from_slice(&crc.to_be_bytes());
     assert_eq!(sorted(&decode(&kafkas).unwrap()), sorted(&state));
 }
@@ -172,7 +172,7 @@ proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(content in prop::collection::vec(any::<u8>(), 0..200)) {
         let mut bytes = vec![0, 1];
-        bytes.extend(crc32c::crc32c(&content).to_be_bytes());
+        bytes.extend(millstream_wire::crc32c(&content).to_be_bytes());
         bytes.extend(content);
         _ = decode(&bytes);
     }

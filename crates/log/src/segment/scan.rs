@@ -100,7 +100,7 @@ impl<'a> BatchScan<'a> {
         if position >= self.buffer_position && position < buffered {
             let from = (position - self.buffer_position) as usize;
             let until = (end.min(buffered) - self.buffer_position) as usize;
-            crc = crc32c::crc32c(&self.buffer[from..until]);
+            crc = millstream_wire::crc32c(&self.buffer[from..until]);
             position = end.min(buffered);
         }
         if position < end {
@@ -112,7 +112,7 @@ impl<'a> BatchScan<'a> {
                 if read < length {
                     return Ok(false);
                 }
-                crc = crc32c::crc32c_append(crc, &chunk[..length]);
+                crc = millstream_wire::crc32c_append(crc, &chunk[..length]);
                 position += length as u64;
             }
         }

@@ -150,7 +150,7 @@ fn unknown(call: &Call, name: &str) -> SqlError {
     }
     let names = functions::names().chain(["COUNT", "SUM", "AVG", "MIN", "MAX"]);
     let error = SqlError::name(call.name.span, format!("unknown function '{}'", call.name.text));
-    match crate::suggest::nearest(name, names) {
+    match millstream_suggest::nearest(name, names) {
         Some(near) => error.hint(format!("did you mean {near}?")),
         None => error,
     }

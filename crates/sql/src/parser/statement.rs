@@ -87,7 +87,7 @@ impl Parser<'_> {
                 let names =
                     ["CREATE", "DROP", "INSERT", "EXECUTE", "SELECT", "EXPLAIN", "DESCRIBE", "SHOW", "RESET"];
                 let error = self.expected("a statement");
-                Err(match crate::suggest::nearest(&word, names) {
+                Err(match millstream_suggest::nearest(&word, names) {
                     Some(name) => error.hint(format!("did you mean {name}?")),
                     None => error.hint(STATEMENTS),
                 })

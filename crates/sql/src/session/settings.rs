@@ -190,7 +190,7 @@ fn require_known(key: &str, span: Span) -> Result<(), SqlError> {
     }
     let error = SqlError::name(span, format!("unknown setting '{key}'"));
     let names = KNOWN.iter().map(|setting| setting.key).chain(["millstream.topic.NAME.partitions"]);
-    Err(match crate::suggest::nearest(key, names) {
+    Err(match millstream_suggest::nearest(key, names) {
         Some(name) => error.hint(format!("did you mean '{name}'?")),
         None if key.starts_with("millstream.") => error.hint("settings: millstream.topic.NAME.partitions"),
         None => error,
