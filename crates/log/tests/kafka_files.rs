@@ -11,11 +11,12 @@ use std::process::Command;
 use std::sync::Arc;
 
 use millstream_log::{
-    FsyncPolicy, LogStore, NewTopic, OffsetSpec, PartitionLog, ReadBound, ReadRequest, StoreOptions, parse_id,
+    EndTransaction, FsyncPolicy, LogStore, NewTopic, OffsetSpec, PartitionLog, ReadBound, ReadRequest,
+    StoreOptions, parse_id,
 };
 use millstream_wire::compression::{Compression, Compressor, Decompressor};
 use millstream_wire::records::{
-    BATCH_HEADER_LEN, BatchBuilder, Batches, FinishOptions, ProducerStamp, Records, Tail,
+    BATCH_HEADER_LEN, BatchBuilder, Batches, FinishOptions, ProducerStamp, Records, Tail, set_producer,
 };
 
 const GOLDEN_TOPIC_ID: &str = "wbQ9ZNfVTfSuCDmwlxtjqg";
@@ -220,4 +221,40 @@ fn kafkas_dump_tool_reads_what_is_written_here() {
     }
     let producers = kafka_tool(&[tool, "--files", &snapshots.join(",")]).unwrap();
     assert!(producers.contains("producerId: 7"), "{producers}");
+}
+
+#[test]
+fn kafkas_dump_tool_reads_transactions_written_here() {
+    let temporary = tempfile::tempdir().unwrap();
+    let store = open(temporary.path());
+    store.create_topic(new_topic("transactions", &[("retention.ms", "-1")])).unwrap();
+    let partition = store.partition("transactions", 0).unwrap();
+    for (epoch, end) in
+        [EndTransaction::Abort, EndTransaction::Commit, EndTransaction::Abort].into_iter().enumerate()
+    {
+        let producer = ProducerStamp { producer_id: 41, producer_epoch: epoch as i16, base_sequence: 0 };
+        let mut bytes = batch(3, Compression::Lz4, producer, 1_700_000_000_000);
+        set_producer(&mut bytes, producer, true).unwrap();
+        partition.enrol(41, epoch as i16).unwrap();
+        partition.append(&bytes).unwrap();
+        partition.append_marker(41, epoch as i16 + 1, end, 6).unwrap();
+    }
+    store.close().unwrap();
+    let directory = temporary.path().join("transactions-0");
+    let tool = "org.apache.kafka.tools.DumpLogSegments";
+    let indexes = files_with(&directory, "txnindex");
+    assert_eq!(indexes.len(), 1);
+    let Some(said) = kafka_tool(&[tool, "--files", &indexes[0]]) else { return };
+    for entry in [
+        "firstOffset: 0 lastOffset: 3 lastStableOffset: 4",
+        "firstOffset: 8 lastOffset: 11 lastStableOffset: 12",
+    ] {
+        assert!(said.contains(&format!("producerId: 41 {entry}")), "{said}");
+    }
+    let logs = files_with(&directory, "log").join(",");
+    let records = kafka_tool(&[tool, "--deep-iteration", "--files", &logs]).unwrap();
+    assert_eq!(records.matches("endTxnMarker: ABORT coordinatorEpoch: 6").count(), 2, "{records}");
+    assert_eq!(records.matches("endTxnMarker: COMMIT coordinatorEpoch: 6").count(), 1, "{records}");
+    let producers = kafka_tool(&[tool, "--files", &files_with(&directory, "snapshot").join(",")]).unwrap();
+    assert!(producers.contains("producerId: 41 producerEpoch: 3 coordinatorEpoch: 6"), "{producers}");
 }

@@ -145,7 +145,9 @@ impl PartitionLog {
         let (cache, mut bytes) = (&self.context.cache, 0);
         for segment in &view.segments {
             let extent = segment.extent();
-            if extent.next_offset <= from || segment.base_offset >= end {
+            // An empty segment may still have an index, of a log that a power cut took.
+            let is_before = extent.next_offset <= from && segment.base_offset < from;
+            if is_before || segment.base_offset > end {
                 continue;
             }
             let mut aborted = Vec::new();
