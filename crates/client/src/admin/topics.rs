@@ -168,17 +168,17 @@ impl Admin {
         Ok(names.iter().map(outcome).collect())
     }
 
-    /// Raises the number of a topic's partitions.
+    /// Raises the number of a topic's partitions; with `validate_only` nothing happens but the checks.
     ///
     /// # Errors
     /// What the broker says.
-    pub async fn create_partitions(&self, topic: &str, partitions: i32) -> Result<()> {
+    pub async fn create_partitions(&self, topic: &str, partitions: i32, validate_only: bool) -> Result<()> {
         let config = self.client.config();
         let wanted = CreatePartitionsTopic { name: topic.to_owned(), count: partitions, assignments: None };
         let request = CreatePartitionsRequest {
             topics: vec![wanted],
             timeout_ms: timeout_ms(config.request_timeout),
-            validate_only: false,
+            validate_only,
         };
         self.client
             .retry(config.api_timeout, async || {

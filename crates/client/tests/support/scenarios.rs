@@ -69,7 +69,7 @@ async fn topics_and_configs(client: &Client) {
     assert_eq!(described[1].1.as_ref().unwrap_err().kind(), ErrorKind::NotFound);
     let cluster = admin.describe_cluster().await.unwrap();
     assert_eq!(cluster.brokers.len(), 1);
-    admin.create_partitions(&name, 3).await.unwrap();
+    admin.create_partitions(&name, 3, false).await.unwrap();
     let deleted = admin.delete_topics(&[&name, missing]).await.unwrap();
     assert!(deleted[0].1.is_ok());
     assert_eq!(deleted[1].1.as_ref().unwrap_err().kind(), ErrorKind::NotFound);
@@ -104,9 +104,19 @@ async fn offsets_and_commits(client: &Client) {
     }
     let too_long = OffsetToCommit { metadata: "x".repeat(4097), ..commit };
     assert!(admin.commit_offsets(&group, &HashMap::from([(one.clone(), too_long)])).await.is_err());
-    assert!(admin.list_groups().await.unwrap().iter().any(|listing| listing.group_id == group));
-    assert_eq!(admin.describe_group(&group).await.unwrap().state, "Empty");
+    let listings = admin.list_groups().await.unwrap();
+    let listing = listings.iter().find(|listing| listing.group_id == group).unwrap();
+    assert_eq!((listing.group_type.as_str(), listing.coordinator), ("classic", 1));
+    let described = admin.describe_group(&group).await.unwrap();
+    assert_eq!(
+        (described.state.as_str(), described.group_type, described.coordinator),
+        ("Empty", "classic", 1)
+    );
+    let deleted = admin.delete_committed_offsets(&group, std::slice::from_ref(&one)).await.unwrap();
+    assert!(matches!(&deleted[..], [(partition, Ok(()))] if *partition == one), "{deleted:?}");
+    assert!(admin.committed_offsets(&group, None, true).await.unwrap().is_empty());
     admin.delete_group(&group).await.unwrap();
+    assert_eq!(admin.describe_group(&group).await.unwrap_err().kind(), ErrorKind::NotFound);
 
     assert_eq!(admin.delete_records(&HashMap::from([(one.clone(), 100)])).await.unwrap()[&one], 100);
     assert_eq!(ask(OffsetSpec::Earliest).await, Some(100));
