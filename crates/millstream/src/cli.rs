@@ -1,5 +1,7 @@
 //! The command line: what can be typed, its defaults and its help.
 
+mod cluster;
+mod group;
 mod topic;
 
 use std::io::IsTerminal;
@@ -7,9 +9,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use cluster::{ClusterCommand, ClusterCommands, ClusterInfo};
+pub(crate) use group::{
+    Group, GroupCommand, GroupDelete, GroupDescribe, GroupLag, GroupList, GroupOffsetDelete, GroupSeek,
+    SeekTarget,
+};
 pub(crate) use topic::{
-    CompressionName, Consume, OffsetRange, Produce, RangeEnd, RangeStart, RecordForm, Topic, TopicCommand,
-    TopicCreate, TopicDelete, TopicDescribe, TopicList,
+    CompressionName, Consume, OffsetRange, Produce, RangeEnd, RangeStart, RecordForm, Topic,
+    TopicAddPartitions, TopicAlter, TopicCommand, TopicCreate, TopicDelete, TopicDescribe, TopicList,
 };
 
 use crate::listener::{HostPort, KafkaListener};
@@ -98,8 +105,12 @@ pub(crate) enum Command {
     Start(Start),
     Sql(Sql),
     Explain(Explain),
-    /// Create, list, describe and delete topics, produce to them and consume from them
+    /// Create, list, describe, alter and delete topics, produce to them and consume from them
     Topic(Topic),
+    /// List, describe and delete consumer groups, show their lag and move their offsets
+    Group(Group),
+    /// Show what a cluster consists of
+    Cluster(ClusterCommands),
     Produce(Produce),
     Consume(Consume),
     /// Print a completion script for a shell

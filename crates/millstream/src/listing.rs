@@ -53,13 +53,16 @@ impl Listing {
         Ok(())
     }
 
+    /// The rows as JSON objects, to be part of a larger one.
+    pub(crate) fn to_objects(&self) -> Vec<Value> {
+        let object = |row: &Vec<Value>| -> Map<String, Value> {
+            self.headings.iter().cloned().zip(row.iter().cloned()).collect()
+        };
+        self.rows.iter().map(|row| Value::Object(object(row))).collect()
+    }
+
     fn write_json(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        for row in &self.rows {
-            let names = self.headings.iter().cloned();
-            let object: Map<String, Value> = names.zip(row.iter().cloned()).collect();
-            writeln!(out, "{}", Value::Object(object))?;
-        }
-        Ok(())
+        self.to_objects().iter().try_for_each(|object| writeln!(out, "{object}"))
     }
 }
 

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::{Cluster, Output};
 use crate::record_format::{Format, Layout};
 
+pub(super) use offset_range::instant_ms;
 pub(crate) use offset_range::{OffsetRange, RangeEnd, RangeStart};
 
 /// Create, list, describe and delete topics, produce to them and consume from them.
@@ -24,6 +25,10 @@ pub(crate) enum TopicCommand {
     List(TopicList),
     /// Describe topics: settings and partitions with their offsets
     Describe(TopicDescribe),
+    #[command(visible_alias = "alter-config")]
+    Alter(TopicAlter),
+    /// Add partitions to topics
+    AddPartitions(TopicAddPartitions),
     /// Delete topics
     Delete(TopicDelete),
     Produce(Produce),
@@ -91,6 +96,59 @@ pub(crate) struct TopicDescribe {
     /// Summary, settings and partitions
     #[arg(short = 'a', long)]
     pub(crate) print_all: bool,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+    /// The form of the answer
+    #[arg(long, default_value = "table")]
+    pub(crate) output: Output,
+}
+
+/// Change settings of topics, or raise their number of partitions.
+///
+/// The settings of a topic are changed all at once or not at all. `topic describe TOPIC -c` shows them.
+///
+///   millstream topic alter orders --set retention.ms=86400000 --delete segment.bytes
+///   millstream topic alter orders --append cleanup.policy=compact --partitions 12
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+#[group(id = "change", required = true, multiple = true, args = ["set", "delete", "append", "subtract", "partitions"])]
+pub(crate) struct TopicAlter {
+    /// The topics
+    #[arg(required = true)]
+    pub(crate) topics: Vec<String>,
+    /// Give a setting a value; repeatable
+    #[arg(short = 's', long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) set: Vec<(String, String)>,
+    /// Give a setting its default again; repeatable
+    #[arg(short = 'd', long, value_name = "KEY")]
+    pub(crate) delete: Vec<String>,
+    /// Add to a setting that is a list; repeatable
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) append: Vec<(String, String)>,
+    /// Take away from a setting that is a list; repeatable
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) subtract: Vec<(String, String)>,
+    /// How many partitions there shall be; never fewer than there are. Keys may then go to other partitions
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(crate) partitions: Option<i32>,
+    /// Check the changes without making them
+    #[arg(long = "dry-run", visible_alias = "dry")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+    /// The form of the answer
+    #[arg(long, default_value = "table")]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopicAddPartitions {
+    /// The topics
+    #[arg(required = true)]
+    pub(crate) topics: Vec<String>,
+    /// How many partitions to add
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(crate) num: i32,
     #[command(flatten)]
     pub(crate) cluster: Cluster,
     /// The form of the answer

@@ -1,4 +1,6 @@
-//! `topic create`, `list`, `describe` and `delete`.
+//! `topic create`, `list`, `describe`, `alter`, `add-partitions` and `delete`.
+
+mod alter;
 
 use std::collections::HashMap;
 
@@ -7,10 +9,12 @@ use millstream_client::metadata::TopicMetadata;
 use millstream_client::{Admin, ClientError, ErrorKind, TopicPartition};
 use serde_json::Value;
 
-use super::{invalid, print};
-use crate::cli::{Output, TopicCreate, TopicDelete, TopicDescribe, TopicList};
+use super::{invalid, print, report, section};
+use crate::cli::{TopicCreate, TopicDelete, TopicDescribe, TopicList};
 use crate::cluster::runtime;
 use crate::listing::Listing;
+
+pub(super) use alter::{add_partitions, alter};
 
 /// `topic create`.
 pub(crate) fn create(command: &TopicCreate) -> anyhow::Result<()> {
@@ -28,7 +32,12 @@ pub(crate) fn create(command: &TopicCreate) -> anyhow::Result<()> {
         anyhow::Ok(command.cluster.admin().await?.create_topics(&topics, command.dry_run).await?)
     })?;
     let tolerated = |error: &ClientError| command.if_not_exists && error.kind() == ErrorKind::AlreadyExists;
-    report(command.output, outcomes.into_iter().map(|(name, outcome)| (name, outcome.map(|_| ()))), tolerated)
+    report(
+        command.output,
+        "topic",
+        outcomes.into_iter().map(|(name, outcome)| (name, outcome.map(|_| ()))),
+        tolerated,
+    )
 }
 
 /// `topic delete`.
@@ -36,24 +45,7 @@ pub(crate) fn delete(command: &TopicDelete) -> anyhow::Result<()> {
     let names: Vec<&str> = command.topics.iter().map(String::as_str).collect();
     let outcomes = runtime()?
         .block_on(async { anyhow::Ok(command.cluster.admin().await?.delete_topics(&names).await?) })?;
-    report(command.output, outcomes, |_| false)
-}
-
-/// Prints a status per topic and fails with the first error that is not tolerated.
-fn report(
-    output: Output,
-    outcomes: impl IntoIterator<Item = (String, Result<(), ClientError>)>,
-    tolerated: impl Fn(&ClientError) -> bool,
-) -> anyhow::Result<()> {
-    let mut listing = Listing::new(&["topic", "status"]);
-    let mut first_error = None;
-    for (name, outcome) in outcomes {
-        let status = outcome.as_ref().map_or_else(ToString::to_string, |()| "OK".to_owned());
-        listing.push(vec![name.into(), status.into()]);
-        first_error = first_error.or(outcome.err().filter(|error| !tolerated(error)));
-    }
-    print(|out| listing.write(output, out))?;
-    first_error.map_or(Ok(()), |error| Err(error.into()))
+    report(command.output, "topic", outcomes, |_| false)
 }
 
 /// `topic list`.
@@ -71,11 +63,12 @@ pub(crate) fn list(command: &TopicList) -> anyhow::Result<()> {
         let message = format!("there is no topic `{missing}`: `millstream topic list` shows those there are");
         return Err(crate::exit::Failure::new(crate::exit::FailureKind::NotFound, message).into());
     }
-    let listing = if command.detailed { partition_list(&shown) } else { topic_list(&shown) };
+    let listing = if command.detailed { partition_list(&shown) } else { summary(shown.iter().copied()) };
     print(|out| listing.write(command.output, out))
 }
 
-fn topic_list(topics: &[&TopicMetadata]) -> Listing {
+/// A row per topic.
+pub(super) fn summary<'a>(topics: impl IntoIterator<Item = &'a TopicMetadata>) -> Listing {
     let mut listing = Listing::new(&["name", "partitions", "replicas"]);
     for topic in topics {
         let replicas = topic.partitions.first().map_or(0, |partition| partition.replicas.len());
@@ -125,7 +118,7 @@ async fn describe_one(command: &TopicDescribe, admin: &Admin, topic: &TopicMetad
             replicas.into(),
             topic.id.to_string().into(),
         ]);
-        section(command, "summary", &listing)?;
+        section(command.output, "summary", &listing)?;
     }
     if command.print_configs || all || !some {
         let resource = ConfigResource::Topic(topic.name.to_string());
@@ -134,22 +127,12 @@ async fn describe_one(command: &TopicDescribe, admin: &Admin, topic: &TopicMetad
             let value = config.value.map_or(Value::Null, Value::from);
             listing.push(vec![config.name.into(), value, source(config.source).into()]);
         }
-        section(command, "configs", &listing)?;
+        section(command.output, "configs", &listing)?;
     }
     if command.print_partitions || all {
-        section(command, "partitions", &partitions(admin, topic).await?)?;
+        section(command.output, "partitions", &partitions(admin, topic).await?)?;
     }
     Ok(())
-}
-
-fn section(command: &TopicDescribe, title: &str, listing: &Listing) -> anyhow::Result<()> {
-    print(|out| {
-        if command.output == Output::Table {
-            writeln!(out, "{}\n{}", title.to_ascii_uppercase(), "=".repeat(title.len()))?;
-        }
-        listing.write(command.output, out)?;
-        if command.output == Output::Table { writeln!(out) } else { Ok(()) }
-    })
 }
 
 async fn partitions(admin: &Admin, topic: &TopicMetadata) -> anyhow::Result<Listing> {

@@ -13,6 +13,8 @@
 
 mod time;
 
+pub(crate) use time::instant as instant_ms;
+
 /// A range of every partition that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OffsetRange {

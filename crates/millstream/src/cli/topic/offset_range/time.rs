@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveTime};
 
 /// A time in ms since 1970.
-pub(super) fn instant(text: &str, now_ms: i64) -> Option<i64> {
+pub(crate) fn instant(text: &str, now_ms: i64) -> Option<i64> {
     if let Some(duration) = text.strip_prefix('-') {
         return now_ms.checked_sub(duration_ms(duration)?);
     }

@@ -44,6 +44,44 @@ fn topics_are_created_listed_described_and_deleted() {
 }
 
 #[test]
+fn settings_are_changed_and_partitions_added() {
+    let broker = Broker::start();
+    broker.output(&["topic", "create", "raw", "agg", "-c", "retention.ms=1000"]);
+    let setting = |topic: &str, key: &str| -> (String, String) {
+        let described = broker.output(&["topic", "describe", topic, "-c", "--output", "json"]);
+        let rows = described.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let row = rows.into_iter().find(|row| row["key"] == key).unwrap();
+        (row["value"].as_str().unwrap().to_owned(), row["source"].as_str().unwrap().to_owned())
+    };
+    let alter = ["topic", "alter", "raw", "agg", "--set", "segment.ms=60000", "-d", "retention.ms"];
+    let dry = broker.output(&[&alter[..], &["--dry-run"]].concat());
+    assert_eq!(dry, "TOPIC  STATUS\nraw    OK\nagg    OK\n");
+    assert_eq!(setting("raw", "retention.ms").0, "1000");
+    broker.output(&[&alter[..], &["--append", "cleanup.policy=compact"]].concat());
+    for topic in ["raw", "agg"] {
+        assert_eq!(setting(topic, "segment.ms"), ("60000".to_owned(), "DYNAMIC_TOPIC_CONFIG".to_owned()));
+        assert_eq!(setting(topic, "retention.ms"), ("604800000".to_owned(), "DEFAULT_CONFIG".to_owned()));
+        assert_eq!(setting(topic, "cleanup.policy").0, "delete,compact");
+    }
+    broker.output(&["topic", "alter-config", "raw", "--subtract", "cleanup.policy=delete"]);
+    assert_eq!(setting("raw", "cleanup.policy").0, "compact");
+
+    // All of it or nothing.
+    let refused = broker.run(&["topic", "alter", "raw", "-s", "segment.ms=often", "-p", "3"]);
+    assert_eq!(refused.code, Some(3), "{}", refused.stderr);
+    let partitions =
+        || broker.output(&["topic", "describe", "raw", "-p", "--output", "json"]).lines().count();
+    assert_eq!(partitions(), 1);
+    broker.output(&["topic", "alter", "raw", "-p", "3"]);
+    assert_eq!(partitions(), 3);
+    broker.output(&["topic", "add-partitions", "raw", "-n", "2"]);
+    assert_eq!(partitions(), 5);
+    assert_eq!(broker.run(&["topic", "alter", "raw", "-p", "2"]).code, Some(3));
+    assert_eq!(broker.run(&["topic", "alter", "missing", "-p", "2"]).code, Some(4));
+    assert_eq!(broker.run(&["topic", "alter", "raw"]).code, Some(2));
+}
+
+#[test]
 fn records_are_acknowledged_in_the_order_of_the_input() {
     let broker = Broker::start();
     broker.output(&["topic", "create", "t", "-p", "3"]);

@@ -1,0 +1,180 @@
+//! The built binary's `group` and `cluster` against the built binary's broker: what groups have read, and moving them.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+#[cfg(test)]
+mod support;
+
+use serde_json::Value;
+
+use support::broker::Broker;
+
+fn lines(range: std::ops::Range<usize>) -> String {
+    range.map(|number| format!("{number}\n")).collect()
+}
+
+/// A broker with six records in each of two partitions of `t`, of which the group `g` has read three in all.
+fn with_a_group() -> Broker {
+    let broker = Broker::start();
+    broker.output(&["topic", "create", "t", "-p", "2"]);
+    broker.output_with(&["produce", "t", "-p", "0"], lines(0..6).as_bytes());
+    broker.output_with(&["produce", "t", "-p", "1"], lines(0..6).as_bytes());
+    broker.output(&["consume", "t", "-g", "g", "-n", "3"]);
+    broker
+}
+
+fn objects(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Current offsets of `g` in the two partitions of `t`.
+fn offsets(broker: &Broker) -> [Option<i64>; 2] {
+    let described = broker.output(&["group", "describe", "g", "--output", "json"]);
+    let described: Value = serde_json::from_str(&described).unwrap();
+    let of = |partition: i64| {
+        let rows = described["partitions"].as_array().unwrap();
+        rows.iter().find(|row| row["topic"] == "t" && row["partition"] == partition)?["current_offset"]
+            .as_i64()
+    };
+    [of(0), of(1)]
+}
+
+#[test]
+fn a_group_is_listed_and_described_with_its_lag() {
+    let broker = with_a_group();
+    assert_eq!(
+        broker.output(&["group", "list"]),
+        "BROKER  GROUP  TYPE     STATE\n1       g      classic  Empty\n"
+    );
+    assert_eq!(broker.output(&["group", "ls", "-s", "stable"]), "BROKER  GROUP  TYPE  STATE\n");
+    let table = broker.output(&["group", "describe", "g"]);
+    let summary = "GROUP        g\nCOORDINATOR  1\nTYPE         classic\nSTATE        Empty\nBALANCER\nMEMBERS      0\nTOTAL-LAG    ";
+    assert!(table.starts_with(summary), "{table}");
+    assert!(table.contains("\nTOPIC  PARTITION  CURRENT-OFFSET  LOG-START-OFFSET  LOG-END-OFFSET  LAG  MEMBER-ID  CLIENT-ID  HOST\n"), "{table}");
+    let read: i64 = offsets(&broker).into_iter().flatten().sum();
+    assert_eq!(read, 3);
+    let lag = objects(&broker.output(&["group", "lag", "--output", "json"]));
+    let committed = offsets(&broker).into_iter().flatten().count() as i64;
+    assert_eq!((&lag[0]["group"], &lag[0]["lag"]), (&"g".into(), &(committed * 6 - 3).into()));
+    let per_partition = broker.output(&["group", "lag", "g", "-p", "--output", "json"]);
+    assert_eq!(
+        objects(&per_partition).iter().map(|row| row["lag"].as_i64().unwrap()).sum::<i64>(),
+        committed * 6 - 3
+    );
+    let missing = broker.run(&["group", "describe", "nobody"]);
+    assert_eq!(missing.code, Some(4), "{}", missing.stderr);
+    assert!(missing.stderr.contains("group list"), "{}", missing.stderr);
+}
+
+#[test]
+fn members_are_shown_with_what_they_read() {
+    let broker = with_a_group();
+    let mut member = broker.spawn(&["consume", "t", "-g", "g", "-f", "%v\\n"]);
+    member.next_line();
+    let described = broker.output(&["group", "describe", "g", "--output", "json"]);
+    let described: Value = serde_json::from_str(&described).unwrap();
+    assert_eq!((&described["state"], &described["balancer"]), (&"Stable".into(), &"range".into()));
+    let id = &described["members"][0]["member_id"];
+    let rows = described["partitions"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| row["member_id"] == *id && row["host"] == "/127.0.0.1"), "{described}");
+    for refused in [&["group", "seek", "g", "--to", "start"][..], &["group", "delete", "g"]] {
+        let answer = broker.run(refused);
+        assert_eq!(answer.code, Some(if refused[1] == "seek" { 1 } else { 3 }), "{}", answer.stderr);
+        assert!(answer.stderr.contains("stop"), "{}", answer.stderr);
+    }
+    assert_eq!(member.interrupt().code, Some(0));
+}
+
+#[test]
+fn a_group_is_moved() {
+    let broker = with_a_group();
+    let seek = |arguments: &[&str]| broker.output(&[&["group", "seek", "g"], arguments].concat());
+    seek(&["--to", "end"]);
+    assert_eq!(offsets(&broker), [Some(6), Some(6)]);
+    let moved = seek(&["--to", "start", "--dry-run"]);
+    assert_eq!(
+        moved,
+        "TOPIC  PARTITION  PRIOR-OFFSET  CURRENT-OFFSET\nt      0          6             0\nt      1          6             0\n"
+    );
+    assert_eq!(offsets(&broker), [Some(6), Some(6)]);
+    seek(&["--shift-by", "-2"]);
+    assert_eq!(offsets(&broker), [Some(4), Some(4)]);
+    seek(&["--shift-by", "100"]);
+    assert_eq!(offsets(&broker), [Some(6), Some(6)]);
+    // All records are younger than an hour, and none is from the future.
+    seek(&["--to", "-1h"]);
+    assert_eq!(offsets(&broker), [Some(0), Some(0)]);
+    seek(&["--to", "9999999999"]);
+    assert_eq!(offsets(&broker), [Some(6), Some(6)]);
+
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "t 0 2\nt 1 3\nother 0 1\n").unwrap();
+    let file = file.path().to_str().unwrap();
+    seek(&["--to-file", file, "--topics", "t"]);
+    assert_eq!(offsets(&broker), [Some(2), Some(3)]);
+    broker.output(&["group", "seek", "copy", "--to-group", "g"]);
+    let copied = objects(&broker.output(&["group", "lag", "copy", "--output", "json"]));
+    assert_eq!(copied[0]["lag"], 4 + 3);
+    assert_eq!(broker.output(&["consume", "t", "-g", "copy", "-n", "7", "-f", "."]), ".......");
+}
+
+#[test]
+fn new_topics_are_committed_only_when_that_is_allowed() {
+    let broker = with_a_group();
+    broker.output(&["topic", "create", "new"]);
+    let to_start = ["group", "seek", "g", "--to", "start", "--topics", "new"];
+    let refused = broker.run(&to_start);
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--allow-new-topics"), "{}", refused.stderr);
+    broker.output(&[&to_start[..], &["--allow-new-topics"]].concat());
+    let lag = objects(&broker.output(&["group", "lag", "g", "--output", "json"]));
+    assert_eq!(lag.iter().map(|row| row["topic"].as_str().unwrap()).collect::<Vec<_>>(), ["new", "t"]);
+
+    broker.output(&["group", "offset-delete", "g", "-t", "new"]);
+    assert_eq!(objects(&broker.output(&["group", "lag", "g", "--output", "json"])).len(), 1);
+    let again = broker.run(&["group", "offset-delete", "g", "-t", "new"]);
+    assert_eq!(again.code, Some(4), "{}", again.stderr);
+    assert_eq!(broker.output(&["group", "delete", "g"]), "GROUP  STATUS\ng      OK\n");
+    assert_eq!(broker.run(&["group", "delete", "g"]).code, Some(4));
+}
+
+#[test]
+fn exactly_one_target_is_given() {
+    let broker = Broker::start();
+    for arguments in [&["group", "seek", "g"][..], &["group", "seek", "g", "--to", "end", "--shift-by", "1"]]
+    {
+        let refused = broker.run(arguments);
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    }
+    let offset = broker.run(&["group", "seek", "g", "--to", "17"]);
+    assert_eq!(offset.code, Some(2));
+    assert!(offset.stderr.contains("not `start`, `end` or a time"), "{}", offset.stderr);
+}
+
+#[test]
+fn lag_is_watched_until_it_is_interrupted() {
+    let broker = with_a_group();
+    let mut watch = broker.spawn(&["group", "lag", "g", "--watch=1", "--output", "json"]);
+    let (first, second) = (watch.next_line(), watch.next_line());
+    assert_eq!(first, second);
+    assert_eq!(watch.interrupt().code, Some(0));
+}
+
+#[test]
+fn info_shows_the_brokers_and_topics() {
+    let broker = Broker::start();
+    broker.output(&["topic", "create", "raw", "-p", "4"]);
+    let table = broker.output(&["cluster", "info"]);
+    let (host, port) = broker.address().rsplit_once(':').unwrap();
+    assert!(table.starts_with("CLUSTER\n=======\n"), "{table}");
+    assert!(table.contains(&format!("\n1   {host}  {port}")), "{table}");
+    assert!(table.contains("\nraw   4           1\n"), "{table}");
+    let info: Value = serde_json::from_str(&broker.output(&["cluster", "info", "--output", "json"])).unwrap();
+    assert_eq!(info["controller"], 1);
+    assert_eq!(info["brokers"][0]["port"], port.parse::<u16>().unwrap());
+    assert_eq!(info["topics"][0]["name"], "raw");
+    assert!(!info["cluster_id"].as_str().unwrap().is_empty());
+    let brokers = broker.output(&["cluster", "info", "--print-brokers"]);
+    assert!(brokers.starts_with("BROKERS\n=======\nID"), "{brokers}");
+}
