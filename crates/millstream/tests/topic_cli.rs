@@ -1,8 +1,6 @@
 //! The built binary's `topic`, `produce` and `consume` against the built binary's broker: what users of `rpk` type, what
 //! they see, and the exit codes that their scripts look at.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 #[cfg(test)]
 mod support;
 
