@@ -135,9 +135,15 @@ fn append_headers(
         let name = std::str::from_utf8(header.key).map_err(|_| "a header's name is not UTF-8".to_owned())?;
         pairs.push((name, header.value));
     }
-    for (name, value) in pairs {
+    // As in Flink: of headers with one name the map has the last. The sort keeps their order.
+    pairs.sort_by_key(|(name, _)| *name);
+    let last = |index: usize| pairs.get(index + 1).is_none_or(|(next, _)| *next != pairs[index].0);
+    for (name, value) in (0..pairs.len()).filter(|index| last(*index)).map(|index| pairs[index]) {
         builder.keys().append_value(name);
         builder.values().append_option(value);
     }
     builder.append(true).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests;
