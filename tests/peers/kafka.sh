@@ -8,6 +8,7 @@
 #   kafka.sh pid PORT             for CPU and memory accounting
 #   kafka.sh classpath            for programs that use the Java client
 #   kafka.sh tool CLASS ARGS…     one of Kafka's programs, e.g. kafka.tools.DumpLogSegments --files …
+#   kafka.sh definitions DIR      unpacks the definitions of Kafka's messages (JSON) from the jars into DIR
 # KAFKA_HEAP (default "-Xms256m -Xmx1g") sets the node's heap. A topic is auto-created with one partition.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -61,6 +62,20 @@ start() { # PORT
   fail "not ready after 60 s; see $directory/broker.log"
 }
 
+definitions() { # DIRECTORY
+  need kafka python3
+  python3 - "$1" "$lib"/kafka-{clients,group-coordinator,transaction-coordinator}-4.3.0.jar <<'P'
+import pathlib, sys, zipfile
+directory = pathlib.Path(sys.argv[1])
+directory.mkdir(parents=True, exist_ok=True)
+for jar in sys.argv[2:]:
+    with zipfile.ZipFile(jar) as archive:
+        for name in archive.namelist():
+            if name.startswith("common/message/") and name.endswith(".json"):
+                (directory / name.rsplit("/", 1)[1]).write_bytes(archive.read(name))
+P
+}
+
 tool() { java -Xmx512m $quiet -cp "$lib/*" "$@"; }
 
 case ${1:-}/$# in
@@ -71,5 +86,6 @@ case ${1:-}/$# in
   pid/2) cat "$peers/run/kafka-$2/broker.pid" ;;
   classpath/1) install; echo "$lib/*" ;;
   tool/*) install; shift; tool "$@" ;;
-  *) sed -n '2,11p' "$0" | cut -c3-; exit 2 ;;
+  definitions/2) install; definitions "$2" ;;
+  *) sed -n '2,12p' "$0" | cut -c3-; exit 2 ;;
 esac

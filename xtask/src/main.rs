@@ -2,13 +2,10 @@
 //!
 //! The only chore is `generate-messages`: it turns Apache Kafka's message definitions into the Rust of
 //! `crates/wire/src/messages/generated/`. It needs neither the network nor Kafka's sources; the definitions are JSON
-//! files inside Kafka's jars, which Maven fetches:
+//! files inside Kafka's jars, which a script fetches:
 //!
 //! ```text
-//! for jar in kafka-clients kafka-group-coordinator kafka-transaction-coordinator; do
-//!     mvn -q dependency:copy -Dartifact=org.apache.kafka:$jar:4.3.0 -DoutputDirectory=target/kafka-jars
-//!     unzip -q -o -j target/kafka-jars/$jar-4.3.0.jar 'common/message/*.json' -d target/kafka-definitions
-//! done
+//! tests/peers/kafka.sh definitions target/kafka-definitions
 //! cargo run -p xtask -- generate-messages --definitions target/kafka-definitions
 //! ```
 //!

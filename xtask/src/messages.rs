@@ -110,3 +110,6 @@ pub(crate) fn check(target: &Path, files: &Files) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
