@@ -32,6 +32,8 @@ mod k42_delete_groups;
 mod k44_incremental_alter_configs;
 mod k47_offset_delete;
 mod k60_describe_cluster;
+mod k68_consumer_group_heartbeat;
+mod k69_consumer_group_describe;
 mod k74_list_config_resources;
 mod k75_describe_topic_partitions;
 mod operations;
@@ -141,6 +143,8 @@ pub(crate) const APIS: &[Api] = &[
     k44_incremental_alter_configs::API,
     k47_offset_delete::API,
     k60_describe_cluster::API,
+    k68_consumer_group_heartbeat::API,
+    k69_consumer_group_describe::API,
     k74_list_config_resources::API,
     k75_describe_topic_partitions::API,
 ];

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::config::BrokerConfig;
 use crate::coordinator::classic::GroupLimits;
+use crate::coordinator::consumer::ConsumerSettings;
 use crate::coordinator::{CoordinatorConfig, GroupCoordinator};
 use crate::core::{self, Advertised, Core, Parts};
 use crate::error::Result;
@@ -198,8 +199,19 @@ fn new_coordinator(
         session_timeout_min: config.group_session_timeout_min,
         session_timeout_max: config.group_session_timeout_max,
     };
+    let groups = &config.consumer_groups;
+    let consumer = ConsumerSettings {
+        session_timeout: groups.session_timeout,
+        heartbeat_interval: groups.heartbeat_interval,
+        members_max: groups.members_max,
+        assignors: groups.assignors.clone(),
+        migration_policy: groups.migration_policy,
+        assignment_interval: groups.assignment_interval,
+        regex_refresh_interval: groups.regex_refresh_interval,
+    };
     let coordinator = CoordinatorConfig {
         limits,
+        consumer,
         metadata_bytes_max: config.offset_metadata_bytes_max,
         offsets_retention: config.offsets_retention,
     };
@@ -210,6 +222,7 @@ fn new_coordinator(
         coordinator,
         existing.unwrap_or(config.offsets_partitions),
         Arc::clone(offsets_topic) as Arc<dyn crate::coordinator::OffsetsLog>,
+        Arc::clone(offsets_topic) as Arc<dyn crate::coordinator::topics::TopicSource>,
         Arc::new(move || core::now(&*clock)),
     )
 }

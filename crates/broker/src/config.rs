@@ -34,6 +34,104 @@ impl ListenerConfig {
     }
 }
 
+/// An assignor that the coordinator runs itself for consumer groups (KIP-848).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerAssignor {
+    /// Equal numbers for everybody, and few moves.
+    Uniform,
+    /// Of each topic a run of neighbouring partitions, the same of all topics where they are equally many.
+    Range,
+}
+
+impl ServerAssignor {
+    /// The name that clients ask for it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Range => "range",
+        }
+    }
+
+    /// The assignor of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Uniform, Self::Range].into_iter().find(|assignor| assignor.name() == name)
+    }
+}
+
+/// Whether groups change between the classic protocol and KIP-848's while members are in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupMigrationPolicy {
+    /// Only groups without members change.
+    Disabled,
+    /// From the classic protocol to the new one.
+    Upgrade,
+    /// Back to the classic protocol.
+    Downgrade,
+    /// Both ways.
+    Bidirectional,
+}
+
+impl GroupMigrationPolicy {
+    const ALL: [Self; 4] = [Self::Disabled, Self::Upgrade, Self::Downgrade, Self::Bidirectional];
+
+    /// The name in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Upgrade => "upgrade",
+            Self::Downgrade => "downgrade",
+            Self::Bidirectional => "bidirectional",
+        }
+    }
+
+    /// The policy of a name, in upper or lower case as in Kafka.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.name().eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) fn allows_upgrade(self) -> bool {
+        matches!(self, Self::Upgrade | Self::Bidirectional)
+    }
+
+    pub(crate) fn allows_downgrade(self) -> bool {
+        matches!(self, Self::Downgrade | Self::Bidirectional)
+    }
+}
+
+/// Configuration of consumer groups (KIP-848).
+#[derive(Debug, Clone)]
+pub struct ConsumerGroupConfig {
+    /// `group.consumer.session.timeout.ms`: a member that is not heard of for so long is put out.
+    pub session_timeout: Duration,
+    /// `group.consumer.heartbeat.interval.ms`: how often members are told to send heartbeats. Short ones make rebalances quick.
+    pub heartbeat_interval: Duration,
+    /// `group.consumer.max.size`: members of a group.
+    pub members_max: usize,
+    /// `group.consumer.assignors`: those that members may ask for; the first is the default.
+    pub assignors: Vec<ServerAssignor>,
+    /// `group.consumer.migration.policy`.
+    pub migration_policy: GroupMigrationPolicy,
+    /// `group.consumer.assignment.interval.ms`: partitions of a group are shared out no oftener.
+    pub assignment_interval: Duration,
+    /// `group.consumer.regex.refresh.interval.ms`: how old the topics that an expression matched may get. Changes of topics
+    /// are seen at once.
+    pub regex_refresh_interval: Duration,
+}
+
+impl Default for ConsumerGroupConfig {
+    fn default() -> Self {
+        Self {
+            session_timeout: Duration::from_secs(45),
+            heartbeat_interval: Duration::from_secs(5),
+            members_max: usize::try_from(i32::MAX).unwrap_or(usize::MAX),
+            assignors: vec![ServerAssignor::Uniform, ServerAssignor::Range],
+            migration_policy: GroupMigrationPolicy::Bidirectional,
+            assignment_interval: Duration::from_secs(1),
+            regex_refresh_interval: Duration::from_secs(10 * 60),
+        }
+    }
+}
+
 /// Configuration of a broker. [`BrokerConfig::new`] gives Kafka's defaults, with the deviations that the module names.
 #[derive(Debug, Clone)]
 pub struct BrokerConfig {
@@ -75,6 +173,8 @@ pub struct BrokerConfig {
     pub group_session_timeout_max: Duration,
     /// `group.max.size`: members of a group.
     pub group_members_max: usize,
+    /// `group.consumer.*`.
+    pub consumer_groups: ConsumerGroupConfig,
     /// `offsets.topic.num.partitions`: partitions of `__consumer_offsets` when it is created.
     pub offsets_partitions: i32,
     /// `offsets.retention.minutes`: how long offsets stay after the group has lost its last member.
@@ -118,6 +218,7 @@ impl BrokerConfig {
             group_session_timeout_min: Duration::from_secs(6),
             group_session_timeout_max: Duration::from_secs(30 * 60),
             group_members_max: usize::try_from(i32::MAX).unwrap_or(usize::MAX),
+            consumer_groups: ConsumerGroupConfig::default(),
             offsets_partitions: 50,
             offsets_retention: Duration::from_secs(7 * 24 * 60 * 60),
             offsets_retention_check_interval: Duration::from_secs(10 * 60),

@@ -16,9 +16,11 @@
 //! - every state that a client was told of is in `__consumer_offsets`: a restart rebuilds shards from it;
 //! - a group kind is a state machine of its own ([`GroupKind`]); offsets, storage and timers know none of them in detail.
 //!
-//! Not here yet: consumer groups (KIP-848), share and streams groups, transactional commits.
+//! Not here yet: share and streams groups, transactional commits.
 
 pub(crate) mod classic;
+pub(crate) mod consumer;
+mod consumer_requests;
 mod group;
 mod load;
 pub(crate) mod offsets;
@@ -26,6 +28,7 @@ mod records;
 mod requests;
 mod shard;
 mod timers;
+pub(crate) mod topics;
 
 #[cfg(test)]
 mod tests;
@@ -37,12 +40,14 @@ use millstream_wire::ErrorCode;
 use tokio::sync::Mutex as AsyncMutex;
 
 use classic::{GroupLimits, Now};
+use consumer::{ConsumerSettings, Context};
 use shard::Shard;
 use timers::Timers;
+use topics::{TopicSource, Topics};
 
 pub(crate) use group::{Group, GroupKind};
 pub(crate) use records::EncodedRecord;
-pub(crate) use requests::{CommitOffset, CommitRequest, FetchedOffset, GroupDescription};
+pub(crate) use requests::{CommitOffset, CommitRequest, FetchRequest, FetchedOffset, GroupDescription};
 
 /// Called when an append is over.
 pub(crate) type AppendDone = Box<dyn FnOnce(Result<(), ErrorCode>) + Send>;
@@ -64,6 +69,7 @@ pub(crate) trait OffsetsLog: Send + Sync + 'static {
 #[derive(Debug, Clone)]
 pub(crate) struct CoordinatorConfig {
     pub(crate) limits: GroupLimits,
+    pub(crate) consumer: ConsumerSettings,
     /// `offsets.metadata.max.bytes`.
     pub(crate) metadata_bytes_max: usize,
     /// `offsets.retention.minutes`.
@@ -74,6 +80,7 @@ pub(crate) struct CoordinatorConfig {
 pub(crate) struct GroupCoordinator {
     config: CoordinatorConfig,
     log: Arc<dyn OffsetsLog>,
+    topics: Arc<dyn TopicSource>,
     shards: Vec<Shard>,
     timers: Timers,
     clock: Arc<dyn Fn() -> Now + Send + Sync>,
@@ -87,15 +94,21 @@ impl GroupCoordinator {
         config: CoordinatorConfig,
         shard_count: i32,
         log: Arc<dyn OffsetsLog>,
+        topics: Arc<dyn TopicSource>,
         clock: Arc<dyn Fn() -> Now + Send + Sync>,
     ) -> Arc<Self> {
         let shards = (0..shard_count).map(Shard::new).collect();
         let timers = Timers::default();
-        Arc::new(Self { config, log, shards, timers, clock, creating_topic: AsyncMutex::default() })
+        Arc::new(Self { config, log, topics, shards, timers, clock, creating_topic: AsyncMutex::default() })
     }
 
     fn now(&self) -> Now {
         (self.clock)()
+    }
+
+    /// What a consumer group is shown of the world.
+    fn context<'a>(&'a self, topics: &'a dyn Topics) -> Context<'a> {
+        Context { settings: &self.config.consumer, topics, now: self.now() }
     }
 
     /// The partition of `__consumer_offsets` that keeps a group.

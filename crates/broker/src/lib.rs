@@ -40,7 +40,7 @@ mod server;
 mod storage;
 
 pub use broker::{Broker, InProcess, ListenerAddress};
-pub use config::{BrokerConfig, ListenerConfig};
+pub use config::{BrokerConfig, ConsumerGroupConfig, GroupMigrationPolicy, ListenerConfig, ServerAssignor};
 pub use error::{BrokerError, ErrorKind, Result};
 pub use server::InProcessConnection;
 

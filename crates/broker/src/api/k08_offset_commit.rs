@@ -34,6 +34,7 @@ async fn commit(core: &Arc<Core>, version: i16, request: OffsetCommitRequest) ->
         member_id: request.member_id,
         group_instance_id: request.group_instance_id,
         generation_id: request.generation_id_or_member_epoch,
+        version,
         retention_ms: (request.retention_time_ms >= 0).then_some(request.retention_time_ms),
         offsets,
     };

@@ -17,7 +17,7 @@ use millstream_wire::messages::offset_fetch::{
 use uuid::Uuid;
 
 use super::{Api, Call, Reply, serve};
-use crate::coordinator::FetchedOffset;
+use crate::coordinator::{FetchRequest, FetchedOffset};
 use crate::core::Core;
 
 pub(super) const API: Api = Api::whole::<OffsetFetchRequest>(|core, call| serve(core, call, handle));
@@ -60,7 +60,8 @@ async fn fetch_group(
         });
         named.collect()
     });
-    let mut topics = match fetch(core, &group.group_id, places).await {
+    let wanted = FetchRequest { member_id: group.member_id, member_epoch: group.member_epoch, places };
+    let mut topics = match fetch(core, &group.group_id, wanted).await {
         Ok(fetched) => group_by_topic(core, by_id, fetched),
         Err(error) => {
             return OffsetFetchResponseGroup {
@@ -96,10 +97,10 @@ fn unknown_topic(topic: OffsetFetchRequestTopics) -> OffsetFetchResponseTopics {
 async fn fetch(
     core: &Arc<Core>,
     group_id: &str,
-    places: Option<Vec<(String, Vec<i32>)>>,
+    request: FetchRequest,
 ) -> Result<Vec<FetchedOffset>, ErrorCode> {
     core.group_coordinator_ready(group_id).await?;
-    core.groups.fetch_offsets(group_id, places).await
+    core.groups.fetch_offsets(group_id, request).await
 }
 
 fn group_by_topic(
@@ -144,7 +145,8 @@ async fn fetch_single(core: &Arc<Core>, version: i16, request: OffsetFetchReques
     let asked: Option<Vec<(String, Vec<i32>)>> = request
         .topics
         .map(|topics| topics.into_iter().map(|topic| (topic.name, topic.partition_indexes)).collect());
-    match fetch(core, &request.group_id, asked.clone()).await {
+    let wanted = FetchRequest { member_id: None, member_epoch: -1, places: asked.clone() };
+    match fetch(core, &request.group_id, wanted).await {
         Ok(fetched) => {
             let topics =
                 group_by_topic(core, false, fetched).into_iter().map(|topic| OffsetFetchResponseTopic {

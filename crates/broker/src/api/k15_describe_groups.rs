@@ -1,7 +1,7 @@
 //! DescribeGroups (15), versions 0 to 6: classic groups with their members.
 //!
 //! Version 3 may ask for authorized operations, 4 names static members, 6 says GROUP_ID_NOT_FOUND (KIP-1043); before, a group that
-//! does not exist is `Dead`.
+//! does not exist is `Dead`. A group of another kind does not exist here.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use millstream_wire::messages::describe_groups::{
     DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup, DescribedGroupMember,
 };
 
-use super::{Api, Call, OPERATIONS_NOT_ASKED, Reply, operations, serve};
+use super::{Api, Call, OPERATIONS_NOT_ASKED, Refusal, Reply, operations, serve};
 use crate::coordinator::GroupDescription;
 use crate::core::Core;
 
@@ -29,7 +29,7 @@ fn handle(core: &Arc<Core>, call: &Call, request: DescribeGroupsRequest) -> Repl
         for group_id in request.groups {
             let found = match core.group_coordinator_ready(&group_id).await {
                 Ok(()) => core.groups.describe(&group_id).await,
-                Err(error) => Err(error),
+                Err(error) => Err(error.into()),
             };
             groups.push(DescribedGroup { authorized_operations, ..describe(version, group_id, found) });
         }
@@ -40,21 +40,20 @@ fn handle(core: &Arc<Core>, call: &Call, request: DescribeGroupsRequest) -> Repl
 fn describe(
     version: i16,
     group_id: String,
-    found: Result<Option<GroupDescription>, ErrorCode>,
+    found: Result<GroupDescription, Refusal>,
 ) -> DescribedGroup {
-    let empty = DescribedGroup { group_id: group_id.clone(), ..DescribedGroup::default() };
+    let empty = DescribedGroup { group_id, ..DescribedGroup::default() };
     let group = match found {
-        Ok(Some(group)) => group,
-        Ok(None) if version >= NOT_FOUND_SINCE => {
-            return DescribedGroup {
-                error_code: ErrorCode::GroupIdNotFound.code(),
-                error_message: Some(format!("Group {group_id} not found.")),
-                group_state: "Dead".to_owned(),
-                ..empty
-            };
+        Ok(group) => group,
+        Err(refusal) if refusal.error == ErrorCode::GroupIdNotFound => {
+            let group_state = "Dead".to_owned();
+            if version < NOT_FOUND_SINCE {
+                return DescribedGroup { group_state, ..empty };
+            }
+            let (error_code, error_message) = refusal.into_parts();
+            return DescribedGroup { error_code, error_message, group_state, ..empty };
         }
-        Ok(None) => return DescribedGroup { group_state: "Dead".to_owned(), ..empty },
-        Err(error) => return DescribedGroup { error_code: error.code(), ..empty },
+        Err(refusal) => return DescribedGroup { error_code: refusal.error.code(), ..empty },
     };
     let members = group.members.into_iter().map(|member| DescribedGroupMember {
         member_id: member.member_id,

@@ -331,6 +331,10 @@ impl ClassicGroup {
         self.state_since_ms
     }
 
+    pub(crate) fn generation_id(&self) -> i32 {
+        self.generation_id
+    }
+
     pub(crate) fn protocol_type(&self) -> Option<&str> {
         self.protocol_type.as_deref()
     }
@@ -350,12 +354,21 @@ impl ClassicGroup {
 
     /// Ends the group; whoever still waits is sent to look for the coordinator again.
     pub(crate) fn kill(&mut self, now: Now) {
+        self.end(ErrorCode::NotCoordinator, now);
+    }
+
+    /// Ends the group because it is of another kind from now on; whoever still waits joins that.
+    pub(crate) fn hand_over(&mut self, now: Now) {
+        self.end(ErrorCode::RebalanceInProgress, now);
+    }
+
+    fn end(&mut self, error: ErrorCode, now: Now) {
         for member in self.members.values_mut() {
             if let Some(reply) = member.awaiting_join.take() {
-                answer(reply, JoinAnswer::failed(ErrorCode::NotCoordinator, member.member_id.clone()));
+                answer(reply, JoinAnswer::failed(error, member.member_id.clone()));
             }
             if let Some(reply) = member.awaiting_sync.take() {
-                answer(reply, SyncAnswer::failed(ErrorCode::NotCoordinator));
+                answer(reply, SyncAnswer::failed(error));
             }
         }
         self.enter(State::Dead, now);
@@ -418,6 +431,7 @@ pub(crate) fn duration_from_ms(milliseconds: i32) -> Duration {
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
 }
 
-fn duration_to_ms(duration: Duration) -> i32 {
+/// Milliseconds as the protocol and records have them.
+pub(crate) fn duration_to_ms(duration: Duration) -> i32 {
     i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use millstream_wire::ErrorCode;
 
 use super::classic::ClassicGroup;
+use super::consumer::ConsumerGroup;
 use super::records::OffsetsRecord;
 use super::shard::{LoadState, Shard};
 use super::{AppendDone, Group, GroupCoordinator, GroupKind};
@@ -36,6 +37,10 @@ impl GroupCoordinator {
         let now = self.now();
         let mut groups = shard.groups.lock();
         for (group_id, restored) in replay.groups {
+            if restored.consumer.is_stored() {
+                self.restore_consumer(&mut groups, group_id, restored);
+                continue;
+            }
             let mut group = match restored.stored {
                 Some(stored) => ClassicGroup::restore(stored, self.config.limits, now),
                 None => ClassicGroup::new(self.config.limits, now),
@@ -54,6 +59,16 @@ impl GroupCoordinator {
         shard.set_load_state(LoadState::Loaded);
     }
 
+    fn restore_consumer(&self, groups: &mut HashMap<String, Group>, group_id: String, restored: Restored) {
+        let topics = self.topics.topics();
+        let mut group = restored.consumer;
+        group.start_timers(&self.context(&*topics));
+        if let Some(deadline) = group.deadline() {
+            self.timers.wake_by(deadline);
+        }
+        groups.insert(group_id, Group { kind: GroupKind::Consumer(group), offsets: restored.offsets });
+    }
+
     /// Takes back offsets that nobody needs any more (`offsets.retention.minutes`), and groups that are over.
     pub(crate) fn expire(self: &Arc<Self>) {
         let now = self.now();
@@ -66,17 +81,12 @@ impl GroupCoordinator {
                 if !expired.is_empty() {
                     self.take_back_offsets(shard, group_id, expired, Box::new(|_| {}));
                 } else if group.is_over() {
-                    group.classic().kill(now);
-                    over.push(group_id.clone());
+                    over.push((group_id.clone(), group.end(group_id, now)));
                 }
             }
-            for group_id in over {
+            for (group_id, tombstones) in over {
                 groups.remove(&group_id);
-                self.append(
-                    shard,
-                    &[OffsetsRecord::Group { group: group_id, stored: None }],
-                    Box::new(|_| {}),
-                );
+                self.append(shard, &tombstones, Box::new(|_| {}));
             }
         }
     }
@@ -143,6 +153,7 @@ struct Replay {
 #[derive(Default)]
 struct Restored {
     stored: Option<super::classic::StoredGroup>,
+    consumer: ConsumerGroup,
     offsets: super::offsets::GroupOffsets,
 }
 
@@ -158,6 +169,9 @@ impl Replay {
             }
             Ok(OffsetsRecord::Group { group, stored }) => {
                 self.groups.entry(group).or_default().stored = stored
+            }
+            Ok(OffsetsRecord::Consumer(record)) => {
+                self.groups.entry(record.group_id).or_default().consumer.replay(record.content);
             }
             Ok(OffsetsRecord::Other) => {}
             Err(_) => self.unreadable += 1,

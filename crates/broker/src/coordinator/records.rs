@@ -1,8 +1,8 @@
 //! The records of `__consumer_offsets`: Kafka's own, so that its tools read our files and we read its.
 //!
-//! A key starts with the number of its type: 0 and 1 are committed offsets, 2 is a classic group. Types 3 and above belong to
-//! consumer groups (KIP-848), share groups and streams groups; they are passed over. A record without a value takes back
-//! what its key names.
+//! A key starts with the number of its type: 0 and 1 are committed offsets, 2 is a classic group, 3 to 8 and 16 are consumer
+//! groups (`consumer::records`). Those of share groups and streams groups are passed over. A record without a value takes
+//! back what its key names.
 
 use bytes::Bytes;
 use millstream_wire::WireError;
@@ -14,6 +14,7 @@ use millstream_wire::protocol::{CoordinatorKey, Message, Reader};
 use uuid::Uuid;
 
 use super::classic::{StoredGroup, StoredMember};
+use super::consumer::ConsumerRecord;
 use super::offsets::CommittedOffset;
 
 /// Version of an offset's value with an explicit end of its life, which later ones do not have.
@@ -40,6 +41,8 @@ pub(crate) enum OffsetsRecord {
     Offset { group: String, topic: String, partition: i32, committed: Option<CommittedOffset> },
     /// A classic group, or none any more.
     Group { group: String, stored: Option<StoredGroup> },
+    /// A part of a consumer group.
+    Consumer(ConsumerRecord),
     /// A record of a kind that this broker does not act on.
     Other,
 }
@@ -63,6 +66,7 @@ impl OffsetsRecord {
                     value: stored.as_ref().map(encode_group).transpose()?,
                 })
             }
+            Self::Consumer(record) => record.encode(),
             Self::Other => Ok(EncodedRecord { key: Bytes::new(), value: None }),
         }
     }
@@ -83,7 +87,10 @@ impl OffsetsRecord {
                 let stored = value.map(decode_group).transpose()?;
                 Ok(Self::Group { group: key.group, stored })
             }
-            _ => Ok(Self::Other),
+            kind => {
+                let record = ConsumerRecord::decode(kind, &mut reader, value)?;
+                Ok(record.map_or(Self::Other, Self::Consumer))
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What clients and administrators ask of groups.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,10 +8,15 @@ use millstream_wire::ErrorCode;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::classic::{ClassicGroup, JoinAnswer, JoinRequest, LeaveTarget, State, SyncAnswer, SyncRequest};
+use super::classic::{ClassicGroup, JoinAnswer, JoinRequest, LeaveTarget, Now, State, SyncAnswer, SyncRequest};
+use super::consumer::{CONSUMER_PROTOCOL_TYPE, Commit};
 use super::offsets::CommittedOffset;
 use super::records::OffsetsRecord;
 use super::{Group, GroupCoordinator, GroupKind};
+use crate::api::Refusal;
+
+/// The first version of OffsetCommit that members of consumer groups use.
+const MEMBER_EPOCH_SINCE: i16 = 9;
 
 /// An offset to commit.
 #[derive(Debug, Clone)]
@@ -32,7 +38,20 @@ pub(crate) struct CommitRequest {
     pub(crate) generation_id: i32,
     /// Versions 2 to 4: how long the offsets live, in milliseconds.
     pub(crate) retention_ms: Option<i64>,
+    /// Of OffsetCommit.
+    pub(crate) version: i16,
     pub(crate) offsets: Vec<CommitOffset>,
+}
+
+/// Whose offsets OffsetFetch wants, and which.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FetchRequest {
+    /// Version 9 and later: checked when given (KIP-848).
+    pub(crate) member_id: Option<String>,
+    /// −1 when not given.
+    pub(crate) member_epoch: i32,
+    /// Topics with partitions; none for all that there are.
+    pub(crate) places: Option<Vec<(String, Vec<i32>)>>,
 }
 
 /// A committed offset as OffsetFetch answers it.
@@ -73,6 +92,61 @@ pub(crate) struct GroupListing {
     pub(crate) type_name: &'static str,
 }
 
+/// Who commits.
+struct Committer {
+    member_id: String,
+    instance_id: Option<String>,
+    generation_id: i32,
+    version: i16,
+}
+
+impl Committer {
+    fn of(request: &CommitRequest) -> Self {
+        Self {
+            member_id: request.member_id.clone(),
+            instance_id: request.group_instance_id.clone(),
+            generation_id: request.generation_id,
+            version: request.version,
+        }
+    }
+
+    /// What a member of a group that does not exist hears.
+    fn no_group(&self) -> ErrorCode {
+        if self.version >= MEMBER_EPOCH_SINCE {
+            ErrorCode::GroupIdNotFound
+        } else {
+            ErrorCode::IllegalGeneration
+        }
+    }
+
+    /// Whether the group takes the commit.
+    fn check(
+        &self,
+        group: &mut Group,
+        accepted: &[(String, i32, CommittedOffset)],
+        now: Now,
+    ) -> Result<(), ErrorCode> {
+        let instance_id = self.instance_id.as_deref();
+        match &mut group.kind {
+            GroupKind::Classic(group) => {
+                group.check_offset_commit(&self.member_id, instance_id, self.generation_id)?;
+                group.committed(&self.member_id, now);
+                Ok(())
+            }
+            GroupKind::Consumer(group) => {
+                let commit = Commit {
+                    member_id: &self.member_id,
+                    instance_id,
+                    epoch: self.generation_id,
+                    version: Some(self.version),
+                };
+                let places = accepted.iter().map(|(_, partition, offset)| (offset.topic_id, *partition));
+                group.check_offset_commit(&commit, places)
+            }
+        }
+    }
+}
+
 impl GroupCoordinator {
     /// Lets a member join; the answer comes when the join phase is over.
     pub(crate) async fn join(self: &Arc<Self>, group_id: &str, request: JoinRequest) -> JoinAnswer {
@@ -80,6 +154,10 @@ impl GroupCoordinator {
         let shard = match self.loaded_shard(group_id).await {
             Ok(shard) => shard,
             Err(error) => return JoinAnswer::failed(error, member_id),
+        };
+        let request = match self.join_consumer(shard, group_id, request).await {
+            ControlFlow::Break(answer) => return answer,
+            ControlFlow::Continue(request) => request,
         };
         let (reply, answer) = oneshot::channel();
         let now = self.now();
@@ -98,6 +176,11 @@ impl GroupCoordinator {
             Ok(shard) => shard,
             Err(error) => return SyncAnswer::failed(error),
         };
+        if let Some(synced) =
+            self.change_consumer(shard, group_id, |group, context| group.sync_classic(&request, context)).await
+        {
+            return synced.unwrap_or_else(SyncAnswer::failed);
+        }
         let (reply, answer) = oneshot::channel();
         let now = self.now();
         let synced = self.with_group(shard, group_id, false, |group| ((), group.sync(request, reply, now)));
@@ -119,6 +202,12 @@ impl GroupCoordinator {
             Ok(shard) => shard,
             Err(error) => return error,
         };
+        let heard = self.change_consumer(shard, group_id, |group, context| {
+            group.heartbeat_classic(member_id, group_instance_id, generation_id, context)
+        });
+        if let Some(heard) = heard.await {
+            return heard.unwrap_or_else(|error| error);
+        }
         let now = self.now();
         self.with_group(shard, group_id, false, |group| {
             (group.heartbeat(member_id, group_instance_id, generation_id, now), None)
@@ -133,6 +222,10 @@ impl GroupCoordinator {
         targets: &[LeaveTarget],
     ) -> Result<Vec<ErrorCode>, ErrorCode> {
         let shard = self.loaded_shard(group_id).await?;
+        let left = self.change_consumer(shard, group_id, |group, context| group.leave_classic(targets, context));
+        if let Some(left) = left.await {
+            return left;
+        }
         let now = self.now();
         let left = self.with_group(shard, group_id, false, |group| group.leave(targets, now));
         Ok(left.unwrap_or_else(|| vec![ErrorCode::UnknownMemberId; targets.len()]))
@@ -148,6 +241,7 @@ impl GroupCoordinator {
         let now = self.now();
         let mut codes = Vec::with_capacity(request.offsets.len());
         let mut accepted = Vec::with_capacity(request.offsets.len());
+        let who = Committer::of(&request);
         for offset in request.offsets {
             if offset.metadata.len() > self.config.metadata_bytes_max {
                 codes.push(ErrorCode::OffsetMetadataTooLarge);
@@ -167,15 +261,12 @@ impl GroupCoordinator {
         let (written, outcome) = oneshot::channel();
         {
             let mut groups = shard.groups.lock();
-            let generation_id = request.generation_id;
-            if generation_id < 0 && !groups.contains_key(group_id) {
+            if who.generation_id < 0 && !groups.contains_key(group_id) {
                 let group = ClassicGroup::new(self.config.limits, now);
                 groups.insert(group_id.to_owned(), Group::new(GroupKind::Classic(group)));
             }
-            let group = groups.get_mut(group_id).ok_or(ErrorCode::IllegalGeneration)?.classic();
-            let instance = request.group_instance_id.as_deref();
-            group.check_offset_commit(&request.member_id, instance, generation_id)?;
-            group.committed(&request.member_id, now);
+            let group = groups.get_mut(group_id).ok_or(who.no_group())?;
+            who.check(group, &accepted, now)?;
             if accepted.is_empty() {
                 return Ok(codes);
             }
@@ -222,10 +313,14 @@ impl GroupCoordinator {
     pub(crate) async fn fetch_offsets(
         &self,
         group_id: &str,
-        places: Option<Vec<(String, Vec<i32>)>>,
+        request: FetchRequest,
     ) -> Result<Vec<FetchedOffset>, ErrorCode> {
         let shard = self.loaded_shard(group_id).await?;
         let groups = shard.groups.lock();
+        if let Some(Group { kind: GroupKind::Consumer(group), .. }) = groups.get(group_id) {
+            group.check_offset_fetch(request.member_id.as_deref(), request.member_epoch)?;
+        }
+        let places = request.places;
         let offsets = groups.get(group_id).map(|group| &group.offsets);
         let mut fetched = Vec::new();
         match places {
@@ -257,14 +352,16 @@ impl GroupCoordinator {
         {
             let mut groups = shard.groups.lock();
             let group = groups.get_mut(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
-            match group.classic().state() {
-                State::Empty => {}
-                State::Dead => return Err(ErrorCode::GroupIdNotFound),
-                State::PreparingRebalance | State::CompletingRebalance | State::Stable => {
-                    return Err(ErrorCode::NonEmptyGroup);
+            let is_empty = match &group.kind {
+                GroupKind::Classic(classic) if classic.state() == State::Dead => {
+                    return Err(ErrorCode::GroupIdNotFound);
                 }
+                GroupKind::Classic(classic) => classic.state() == State::Empty,
+                GroupKind::Consumer(consumer) => consumer.is_empty(),
+            };
+            if !is_empty {
+                return Err(ErrorCode::NonEmptyGroup);
             }
-            group.classic().kill(self.now());
             let mut records: Vec<_> = group
                 .offsets
                 .places()
@@ -276,7 +373,7 @@ impl GroupCoordinator {
                     committed: None,
                 })
                 .collect();
-            records.push(OffsetsRecord::Group { group: group_id.to_owned(), stored: None });
+            records.extend(group.end(group_id, self.now()));
             groups.remove(group_id);
             self.append(shard, &records, Box::new(move |outcome| _ = written.send(outcome)));
         }
@@ -294,11 +391,14 @@ impl GroupCoordinator {
         let codes = {
             let mut groups = shard.groups.lock();
             let group = groups.get_mut(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
-            let is_empty = match group.classic().state() {
-                State::Dead => return Err(ErrorCode::GroupIdNotFound),
-                State::Empty => true,
-                _ if group.classic().protocol_type() == Some("consumer") => false,
-                _ => return Err(ErrorCode::NonEmptyGroup),
+            let is_empty = match &group.kind {
+                GroupKind::Consumer(consumer) => consumer.is_empty(),
+                GroupKind::Classic(classic) => match classic.state() {
+                    State::Dead => return Err(ErrorCode::GroupIdNotFound),
+                    State::Empty => true,
+                    _ if classic.protocol_type() == Some(CONSUMER_PROTOCOL_TYPE) => false,
+                    _ => return Err(ErrorCode::NonEmptyGroup),
+                },
             };
             let mut codes = Vec::with_capacity(places.len());
             let mut taken_back = Vec::new();
@@ -322,12 +422,15 @@ impl GroupCoordinator {
         outcome.await.unwrap_or(Err(ErrorCode::CoordinatorNotAvailable)).map(|()| codes)
     }
 
-    /// A group with its members; none if there is no such group.
-    pub(crate) async fn describe(&self, group_id: &str) -> Result<Option<GroupDescription>, ErrorCode> {
+    /// A classic group with its members.
+    pub(crate) async fn describe(&self, group_id: &str) -> Result<GroupDescription, Refusal> {
         let shard = self.loaded_shard(group_id).await?;
         let groups = shard.groups.lock();
-        let Some(Group { kind: GroupKind::Classic(group), .. }) = groups.get(group_id) else {
-            return Ok(None);
+        let missing = |message| Err(Refusal::new(ErrorCode::GroupIdNotFound, message));
+        let group = match groups.get(group_id).map(|group| &group.kind) {
+            Some(GroupKind::Classic(group)) => group,
+            Some(GroupKind::Consumer(_)) => return missing(format!("Group {group_id} is not a classic group.")),
+            None => return missing(format!("Group {group_id} not found.")),
         };
         // Between two generations there is no protocol, and what members say about it means nothing.
         let settled = group.state() == State::Stable;
@@ -340,12 +443,12 @@ impl GroupCoordinator {
             metadata: if settled { member.metadata(protocol) } else { Bytes::new() },
             assignment: if settled { member.assignment.clone() } else { Bytes::new() },
         });
-        Ok(Some(GroupDescription {
+        Ok(GroupDescription {
             state: group.state().name(),
             protocol_type: group.protocol_type().unwrap_or_default().to_owned(),
             protocol_name: protocol.to_owned(),
             members: members.collect(),
-        }))
+        })
     }
 
     /// All groups. Fails while some are not loaded.
@@ -354,14 +457,11 @@ impl GroupCoordinator {
         for shard in &self.shards {
             shard.loaded().await?;
             let groups = shard.groups.lock();
-            listings.extend(groups.iter().map(|(group_id, group)| {
-                let GroupKind::Classic(classic) = &group.kind;
-                GroupListing {
-                    group_id: group_id.clone(),
-                    protocol_type: classic.protocol_type().unwrap_or_default().to_owned(),
-                    state: group.kind.state_name(),
-                    type_name: group.kind.type_name(),
-                }
+            listings.extend(groups.iter().map(|(group_id, group)| GroupListing {
+                group_id: group_id.clone(),
+                protocol_type: group.kind.protocol_type().to_owned(),
+                state: group.kind.state_name(),
+                type_name: group.kind.type_name(),
             }));
         }
         Ok(listings)
@@ -379,6 +479,6 @@ impl GroupCoordinator {
     /// Sends everybody who waits away: the broker stops.
     pub(crate) fn stop(&self) {
         let now = self.now();
-        self.visit(|_, group| group.classic().kill(now));
+        self.visit(|_, group| group.kind.kill(now));
     }
 }

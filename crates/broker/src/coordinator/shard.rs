@@ -53,7 +53,7 @@ impl Shard {
 }
 
 impl GroupCoordinator {
-    /// Works on a group under its shard's lock, and carries out what it wants written.
+    /// Works on a classic group under its shard's lock, and carries out what it wants written.
     pub(super) fn with_group<T>(
         self: &Arc<Self>,
         shard: &Shard,
@@ -66,9 +66,9 @@ impl GroupCoordinator {
             let group = ClassicGroup::new(self.config.limits, self.now());
             groups.insert(group_id.to_owned(), Group::new(GroupKind::Classic(group)));
         }
-        let group = groups.get_mut(group_id)?;
-        let (result, write) = work(group.classic());
-        if let Some(deadline) = group.classic().deadline() {
+        let group = groups.get_mut(group_id)?.classic()?;
+        let (result, write) = work(group);
+        if let Some(deadline) = group.deadline() {
             self.timers.wake_by(deadline);
         }
         if let Some(write) = write {
@@ -78,7 +78,7 @@ impl GroupCoordinator {
     }
 
     /// Appends a group's state; what follows happens when it is appended. Called with the shard's lock held.
-    fn write_group(self: &Arc<Self>, shard: &Shard, group_id: &str, write: Write) {
+    pub(super) fn write_group(self: &Arc<Self>, shard: &Shard, group_id: &str, write: Write) {
         let record = OffsetsRecord::Group { group: group_id.to_owned(), stored: Some(write.group) };
         let coordinator = Arc::clone(self);
         let group_id = group_id.to_owned();

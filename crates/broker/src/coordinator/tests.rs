@@ -62,11 +62,13 @@ impl Model {
             session_timeout_max: Duration::from_secs(1800),
         };
         let offsets_retention = Duration::from_secs(60);
-        let config = CoordinatorConfig { limits, metadata_bytes_max: 10, offsets_retention };
+        let consumer = consumer::tests::settings();
+        let config = CoordinatorConfig { limits, consumer, metadata_bytes_max: 10, offsets_retention };
         let now = Arc::new(Mutex::new(Now { instant: Instant::now(), wall_ms }));
         let clock = Arc::clone(&now);
         let offsets_log = Arc::clone(&log) as Arc<dyn OffsetsLog>;
-        let coordinator = GroupCoordinator::new(config, 50, offsets_log, Arc::new(move || *clock.lock()));
+        let topics = Arc::new(consumer::tests::FakeTopics::default());
+        let coordinator = GroupCoordinator::new(config, 50, offsets_log, topics, Arc::new(move || *clock.lock()));
         for partition in 0..50 {
             coordinator.load_shard(partition);
         }
@@ -99,6 +101,7 @@ impl Model {
             group_instance_id: None,
             generation_id: -1,
             retention_ms: None,
+            version: 8,
             offsets: vec![commit],
         };
         let (coordinator, group) = (Arc::clone(&self.coordinator), group.to_owned());
@@ -116,7 +119,8 @@ impl Model {
 
     async fn committed(&self, group: &str, topic: &str) -> Option<i64> {
         let places = Some(vec![(topic.to_owned(), vec![0])]);
-        let fetched = self.coordinator.fetch_offsets(group, places).await.unwrap();
+        let request = FetchRequest { member_id: None, member_epoch: -1, places };
+        let fetched = self.coordinator.fetch_offsets(group, request).await.unwrap();
         fetched[0].committed.as_ref().map(|committed| committed.offset)
     }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::GroupCoordinator;
+use super::{GroupCoordinator, GroupKind};
 
 /// Work that must not run where it came up.
 type Deferred = Box<dyn FnOnce() + Send>;
@@ -73,19 +73,25 @@ impl GroupCoordinator {
         self.timers.state.lock().earliest = None;
         let now = self.now();
         for shard in &self.shards {
-            let due: Vec<String> = {
+            let due: Vec<(String, bool)> = {
                 let mut groups = shard.groups.lock();
                 let mut due = Vec::new();
                 for (group_id, group) in groups.iter_mut() {
-                    match group.classic().deadline() {
-                        Some(deadline) if deadline <= now.instant => due.push(group_id.clone()),
+                    match group.kind.deadline() {
+                        Some(deadline) if deadline <= now.instant => {
+                            due.push((group_id.clone(), matches!(group.kind, GroupKind::Classic(_))));
+                        }
                         Some(deadline) => self.timers.wake_by(deadline),
                         None => {}
                     }
                 }
                 due
             };
-            for group_id in due {
+            for (group_id, is_classic) in due {
+                if !is_classic {
+                    self.consumer_on_time(shard, &group_id);
+                    continue;
+                }
                 self.with_group(shard, &group_id, false, |group| ((), group.on_time(now)));
             }
         }

@@ -10,7 +10,6 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::coordinator::GroupKind;
 use crate::core::Core;
 use crate::storage::TopicTable;
 
@@ -195,8 +194,7 @@ fn encode_groups(
             let labels = GroupTopicLabels { consumergroup: group_id.to_owned(), topic: topic.to_owned() };
             sums.push((labels, sum));
         }
-        let GroupKind::Classic(classic) = &group.kind;
-        let count = i64::try_from(classic.members().len()).unwrap_or(i64::MAX);
+        let count = i64::try_from(group.kind.member_count()).unwrap_or(i64::MAX);
         members.push((GroupLabels { consumergroup: group_id.to_owned() }, count));
     });
     let (current, lag) = ("kafka_consumergroup_current_offset", "kafka_consumergroup_lag");

@@ -10,7 +10,8 @@ use millstream_wire::records::{
 };
 use millstream_wire::{ErrorCode, WireError};
 
-use super::Topic;
+use super::{Topic, TopicTable};
+use crate::coordinator::topics::{TopicSource, Topics};
 use crate::coordinator::{AppendDone, EncodedRecord, OffsetsLog, RecordVisitor};
 use crate::core::Core;
 use crate::error_code;
@@ -73,6 +74,16 @@ impl OffsetsLog for OffsetsTopic {
             return Ok(());
         };
         replay(&target.log, record)
+    }
+}
+
+impl TopicSource for OffsetsTopic {
+    fn topics(&self) -> Arc<dyn Topics> {
+        match self.core.get().and_then(Weak::upgrade) {
+            Some(core) => core.topics(),
+            // The broker has ended.
+            None => Arc::new(TopicTable::default()),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Partition;
+use crate::coordinator::topics::Topics;
 
 /// Where groups keep their offsets.
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -42,6 +43,29 @@ impl Topic {
 pub(crate) struct TopicTable {
     by_name: BTreeMap<Arc<str>, Arc<Topic>>,
     by_id: HashMap<Uuid, Arc<Topic>>,
+    version: u64,
+}
+
+impl Topics for TopicTable {
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn id_of(&self, name: &str) -> Option<Uuid> {
+        self.by_name(name).map(|topic| topic.id)
+    }
+
+    fn name_of(&self, id: Uuid) -> Option<&str> {
+        self.by_id(id).map(|topic| &*topic.name)
+    }
+
+    fn partition_count(&self, id: Uuid) -> Option<i32> {
+        self.by_id(id).and_then(|topic| i32::try_from(topic.partitions.len()).ok())
+    }
+
+    fn visit_names(&self, look: &mut dyn FnMut(&str)) {
+        self.by_name.keys().for_each(|name| look(name));
+    }
 }
 
 impl TopicTable {
@@ -59,6 +83,7 @@ impl TopicTable {
     }
 
     pub(crate) fn insert(&mut self, topic: Topic) {
+        self.version += 1;
         let topic = Arc::new(topic);
         self.by_id.insert(topic.id, Arc::clone(&topic));
         if let Some(previous) = self.by_name.insert(Arc::clone(&topic.name), Arc::clone(&topic))
@@ -70,6 +95,7 @@ impl TopicTable {
 
     pub(crate) fn remove(&mut self, id: Uuid) -> Option<Arc<Topic>> {
         let topic = self.by_id.remove(&id)?;
+        self.version += 1;
         self.by_name.remove(&topic.name);
         Some(topic)
     }

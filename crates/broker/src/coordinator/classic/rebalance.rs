@@ -33,6 +33,11 @@ impl ClassicGroup {
         best.map(|(name, _)| (*name).to_owned())
     }
 
+    /// Asks everybody to join again: the group was of another kind before.
+    pub(crate) fn start_anew(&mut self, now: Now) -> Option<Write> {
+        self.rebalance_or_complete_join(now)
+    }
+
     /// Starts a rebalance, or, where one is under way, completes its join phase if nobody is missing any more.
     pub(super) fn rebalance_or_complete_join(&mut self, now: Now) -> Option<Write> {
         match self.state {

@@ -72,7 +72,7 @@ fn a_group_has_kafkas_key_and_comes_back() {
 
 #[test]
 fn records_of_other_kinds_are_passed_over_and_garbage_is_an_error() {
-    assert_eq!(OffsetsRecord::decode(b"\0\x03\0\x01g", Some(b"\0\0")), Ok(OffsetsRecord::Other));
+    assert_eq!(OffsetsRecord::decode(b"\0\x0a\0\x01g", Some(b"\0\0")), Ok(OffsetsRecord::Other));
     assert!(OffsetsRecord::decode(b"\0", None).is_err());
     assert!(OffsetsRecord::decode(b"\0\x01\0\x09g", None).is_err());
     assert!(OffsetsRecord::decode(b"\0\x02\0\x01g", Some(b"\0\x63")).is_err());
