@@ -147,6 +147,8 @@ fn own_properties(config: &BrokerConfig) -> Vec<Property> {
     let listeners = config.listeners.iter().map(|listener| format!("{}://{}", listener.name, listener.bind));
     let listeners: Vec<_> = listeners.collect();
     let data_dir = config.data_dir.display().to_string();
+    let groups = &config.consumer_groups;
+    let assignors: Vec<_> = groups.assignors.iter().map(|assignor| assignor.name()).collect();
     vec![
         property("auto.create.topics.enable", Boolean, config.auto_create_topics.to_string(),
             "Whether asking for the metadata of a missing topic creates it."),
@@ -160,6 +162,19 @@ fn own_properties(config: &BrokerConfig) -> Vec<Property> {
             "Most bytes of records in one answer, its first batch excepted."),
         property("fsync", String, config.fsync.to_string(),
             "When appended records are synced: none, interval (every second) or group (before they are acknowledged)."),
+        property("group.consumer.assignment.interval.ms", Int, groups.assignment_interval.as_millis().to_string(),
+            "Partitions of a consumer group are shared out no oftener."),
+        property("group.consumer.assignors", List, assignors.join(","),
+            "Assignors that members of consumer groups may ask for; the first is the default."),
+        property("group.consumer.heartbeat.interval.ms", Int, groups.heartbeat_interval.as_millis().to_string(),
+            "How often members of consumer groups are told to send heartbeats."),
+        property("group.consumer.max.size", Int, groups.members_max.to_string(), "Members of a consumer group at most."),
+        property("group.consumer.migration.policy", String, groups.migration_policy.name().to_owned(),
+            "Whether groups change between the classic and the consumer protocol while members are in them."),
+        property("group.consumer.regex.refresh.interval.ms", Int, groups.regex_refresh_interval.as_millis().to_string(),
+            "How old the topics that a regular expression matched may get."),
+        property("group.consumer.session.timeout.ms", Int, groups.session_timeout.as_millis().to_string(),
+            "A member of a consumer group that is not heard of for so long is put out."),
         property("group.initial.rebalance.delay.ms", Int, config.group_initial_rebalance_delay.as_millis().to_string(),
             "How long an empty group waits for more members before its first generation."),
         property("group.max.session.timeout.ms", Int, config.group_session_timeout_max.as_millis().to_string(),

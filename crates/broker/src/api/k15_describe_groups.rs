@@ -37,11 +37,7 @@ fn handle(core: &Arc<Core>, call: &Call, request: DescribeGroupsRequest) -> Repl
     })
 }
 
-fn describe(
-    version: i16,
-    group_id: String,
-    found: Result<GroupDescription, Refusal>,
-) -> DescribedGroup {
+fn describe(version: i16, group_id: String, found: Result<GroupDescription, Refusal>) -> DescribedGroup {
     let empty = DescribedGroup { group_id, ..DescribedGroup::default() };
     let group = match found {
         Ok(group) => group,

@@ -104,8 +104,7 @@ fn to_heartbeat(call: &Call, request: ConsumerGroupHeartbeatRequest) -> Heartbea
         }
         owned
     });
-    let member_id =
-        if request.member_id.is_empty() { Uuid::new_v4().to_string() } else { request.member_id };
+    let member_id = if request.member_id.is_empty() { Uuid::new_v4().to_string() } else { request.member_id };
     HeartbeatRequest {
         member_id,
         member_epoch: request.member_epoch,
@@ -123,11 +122,12 @@ fn to_heartbeat(call: &Call, request: ConsumerGroupHeartbeatRequest) -> Heartbea
 
 fn succeeded(answer: HeartbeatAnswer) -> ConsumerGroupHeartbeatResponse {
     let assignment = answer.assignment.map(|assignment| {
-        let topics =
-            assignment.into_iter().map(|(topic_id, partitions)| ConsumerGroupHeartbeatResponseTopicPartitions {
+        let topics = assignment.into_iter().map(|(topic_id, partitions)| {
+            ConsumerGroupHeartbeatResponseTopicPartitions {
                 topic_id,
                 partitions: partitions.into_iter().collect(),
-            });
+            }
+        });
         Assignment { topic_partitions: topics.collect() }
     });
     ConsumerGroupHeartbeatResponse {

@@ -81,10 +81,6 @@ impl ConsumerSettings {
     fn default_assignor(&self) -> ServerAssignor {
         self.assignors.first().copied().unwrap_or(ServerAssignor::Uniform)
     }
-
-    fn find_assignor(&self, name: &str) -> Option<ServerAssignor> {
-        self.assignors.iter().copied().find(|assignor| assignor.name() == name)
-    }
 }
 
 /// What a group sees of the world while it works.
@@ -192,8 +188,10 @@ impl ConsumerGroup {
         if self.members.len() < settings.members_max || self.members.contains_key(member_id) {
             return Ok(());
         }
-        let message =
-            format!("The consumer group has reached its maximum capacity of {} members.", settings.members_max);
+        let message = format!(
+            "The consumer group has reached its maximum capacity of {} members.",
+            settings.members_max
+        );
         Err(Refusal::new(ErrorCode::GroupMaxSizeReached, message))
     }
 
@@ -204,7 +202,9 @@ impl ConsumerGroup {
             return;
         }
         let places = |current: &Current| {
-            assignment::places(&current.assigned).chain(assignment::places(&current.revoking)).collect::<Vec<_>>()
+            assignment::places(&current.assigned)
+                .chain(assignment::places(&current.revoking))
+                .collect::<Vec<_>>()
         };
         for place in places(&member.current) {
             self.held.remove(&place);
@@ -266,7 +266,8 @@ impl ConsumerGroup {
 
     /// Brings the expressions up to the topics there are. Says whether one matches others than before.
     fn refresh_regexes(&mut self, context: &Context<'_>) -> bool {
-        let refresh_ms = i64::try_from(context.settings.regex_refresh_interval.as_millis()).unwrap_or(i64::MAX);
+        let refresh_ms =
+            i64::try_from(context.settings.regex_refresh_interval.as_millis()).unwrap_or(i64::MAX);
         let now_ms = context.now.wall_ms;
         let is_stale = self.topics_version != Some(context.topics.version());
         let due: Vec<String> = self
@@ -306,8 +307,10 @@ impl ConsumerGroup {
     /// so it must not change. (Apache Kafka's is another: a group that changes hands shares once more.)
     fn hash_of_topics(&self, topics: &dyn Topics) -> i64 {
         let by_name = self.members.values().flat_map(|member| &member.profile.topic_names);
-        let names: BTreeSet<&str> =
-            by_name.chain(self.regexes.values().flat_map(|resolved| &resolved.topics)).map(String::as_str).collect();
+        let names: BTreeSet<&str> = by_name
+            .chain(self.regexes.values().flat_map(|resolved| &resolved.topics))
+            .map(String::as_str)
+            .collect();
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         let mut add = |bytes: &[u8]| {
             for &byte in bytes {
@@ -316,7 +319,8 @@ impl ConsumerGroup {
         };
         let mut count = 0_u32;
         for name in names {
-            let Some((id, partitions)) = topics.id_of(name).and_then(|id| Some((id, topics.partition_count(id)?)))
+            let Some((id, partitions)) =
+                topics.id_of(name).and_then(|id| Some((id, topics.partition_count(id)?)))
             else {
                 continue;
             };
@@ -353,7 +357,8 @@ impl ConsumerGroup {
             .collect();
         let topics: BTreeSet<Uuid> = specs.iter().flat_map(|spec| spec.topics.iter().copied()).collect();
         let counts = topics.into_iter().filter_map(|id| Some((id, context.topics.partition_count(id)?)));
-        let assignments = assignor::assign(self.preferred_assignor(context.settings), &specs, &counts.collect());
+        let assignments =
+            assignor::assign(self.preferred_assignor(context.settings), &specs, &counts.collect());
         let ids: Vec<String> = self.members.keys().cloned().collect();
         for (member_id, assignment) in ids.into_iter().zip(assignments) {
             if self.targets.get(&member_id) != Some(&assignment) {

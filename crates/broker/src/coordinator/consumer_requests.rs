@@ -7,16 +7,21 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use millstream_wire::ErrorCode;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::classic::{ClassicGroup, JoinAnswer, JoinRequest};
 use super::consumer::{
-    Change, ConsumerDescription, ConsumerGroup, ConsumerRecord, Context, HeartbeatAnswer, HeartbeatRequest, JOIN,
+    Change, ConsumerDescription, ConsumerGroup, ConsumerRecord, Context, HeartbeatAnswer, HeartbeatRequest,
+    JOIN,
 };
 use super::records::OffsetsRecord;
 use super::shard::Shard;
 use super::{AppendDone, Group, GroupCoordinator, GroupKind};
 use crate::api::Refusal;
+
+/// Most bytes of keys and values in one batch: half of what a batch may have by default.
+const PART_BYTES_MAX: usize = 512 * 1024;
 
 /// Tells when what was appended is safe.
 type Written = oneshot::Receiver<Result<(), ErrorCode>>;
@@ -30,7 +35,8 @@ impl GroupCoordinator {
     ) -> Result<HeartbeatAnswer, Refusal> {
         let shard = self.loaded_shard(group_id).await?;
         if request.is_leaving() {
-            let left = self.change_consumer(shard, group_id, |group, context| group.leave(&request, context)).await;
+            let left =
+                self.change_consumer(shard, group_id, |group, context| group.leave(&request, context)).await;
             return match left {
                 Some(outcome) => outcome?,
                 None => Err(not_found(group_id, shard.groups.lock().contains_key(group_id))),
@@ -92,9 +98,11 @@ impl GroupCoordinator {
                 return ControlFlow::Continue(request);
             };
             let instance_id = request.group_instance_id.as_deref().filter(|_| request.member_id.is_empty());
-            let is_last = instance_id.is_some_and(|instance_id| consumer.is_last_of_new_protocol(instance_id));
+            let is_last =
+                instance_id.is_some_and(|instance_id| consumer.is_last_of_new_protocol(instance_id));
             let policy = self.config.consumer.migration_policy;
-            let is_downgrade = is_last && policy.allows_downgrade() && consumer.members().len() <= limits.members_max;
+            let is_downgrade =
+                is_last && policy.allows_downgrade() && consumer.members().len() <= limits.members_max;
             if consumer.is_empty() || is_downgrade {
                 // An empty group is of the kind of the first who joins. So is one whose last member with the new
                 // protocol comes back with the old one.
@@ -176,7 +184,7 @@ impl GroupCoordinator {
         tracing::info!(group_id, "consumer group has become a classic group");
         group.kind = GroupKind::Classic(classic);
         let (reply, written) = oneshot::channel();
-        self.append(shard, &records, Box::new(move |outcome| _ = reply.send(outcome)));
+        self.append_in_parts(shard, &records, Box::new(move |outcome| _ = reply.send(outcome)));
         if let Some(write) = write {
             self.write_group(shard, group_id, write);
         }
@@ -214,8 +222,32 @@ impl GroupCoordinator {
             }
             _ = reply.send(outcome);
         });
-        self.append(shard, &all, done);
+        self.append_in_parts(shard, &all, done);
         Some(written)
+    }
+
+    /// Appends records in as many batches as the topic's `max.message.bytes` asks for. `done` hears of the first failure.
+    fn append_in_parts(&self, shard: &Shard, records: &[OffsetsRecord], done: AppendDone) {
+        let mut rest = records;
+        let failure = Arc::new(Mutex::new(None));
+        loop {
+            let (part, others) = rest.split_at(part_len(rest));
+            rest = others;
+            let failure = Arc::clone(&failure);
+            if rest.is_empty() {
+                let done = move |outcome: Result<(), ErrorCode>| {
+                    let earlier = failure.lock().take();
+                    done(earlier.map_or(outcome, Err));
+                };
+                return self.append(shard, part, Box::new(done));
+            }
+            let done = move |outcome: Result<(), ErrorCode>| {
+                if let Err(error) = outcome {
+                    failure.lock().get_or_insert(error);
+                }
+            };
+            self.append(shard, part, Box::new(done));
+        }
     }
 
     /// A consumer group with its members.
@@ -246,6 +278,21 @@ fn upgrade(
     group.kind = GroupKind::Consumer(consumer);
     tracing::info!(group_id, "classic group has become a consumer group");
     Ok(answer)
+}
+
+/// How many of the records go into one batch; at least one.
+fn part_len(records: &[OffsetsRecord]) -> usize {
+    let mut bytes = 0;
+    for (index, record) in records.iter().enumerate() {
+        // What cannot be encoded is refused when it is appended.
+        bytes += record
+            .encode()
+            .map_or(0, |record| record.key.len() + record.value.map_or(0, |value| value.len()));
+        if bytes > PART_BYTES_MAX && index > 0 {
+            return index;
+        }
+    }
+    records.len()
 }
 
 fn not_found(group_id: &str, is_other_kind: bool) -> Refusal {

@@ -8,7 +8,9 @@ use millstream_wire::ErrorCode;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::classic::{ClassicGroup, JoinAnswer, JoinRequest, LeaveTarget, Now, State, SyncAnswer, SyncRequest};
+use super::classic::{
+    ClassicGroup, JoinAnswer, JoinRequest, LeaveTarget, Now, State, SyncAnswer, SyncRequest,
+};
 use super::consumer::{CONSUMER_PROTOCOL_TYPE, Commit};
 use super::offsets::CommittedOffset;
 use super::records::OffsetsRecord;
@@ -176,8 +178,9 @@ impl GroupCoordinator {
             Ok(shard) => shard,
             Err(error) => return SyncAnswer::failed(error),
         };
-        if let Some(synced) =
-            self.change_consumer(shard, group_id, |group, context| group.sync_classic(&request, context)).await
+        if let Some(synced) = self
+            .change_consumer(shard, group_id, |group, context| group.sync_classic(&request, context))
+            .await
         {
             return synced.unwrap_or_else(SyncAnswer::failed);
         }
@@ -222,7 +225,8 @@ impl GroupCoordinator {
         targets: &[LeaveTarget],
     ) -> Result<Vec<ErrorCode>, ErrorCode> {
         let shard = self.loaded_shard(group_id).await?;
-        let left = self.change_consumer(shard, group_id, |group, context| group.leave_classic(targets, context));
+        let left =
+            self.change_consumer(shard, group_id, |group, context| group.leave_classic(targets, context));
         if let Some(left) = left.await {
             return left;
         }
@@ -429,7 +433,9 @@ impl GroupCoordinator {
         let missing = |message| Err(Refusal::new(ErrorCode::GroupIdNotFound, message));
         let group = match groups.get(group_id).map(|group| &group.kind) {
             Some(GroupKind::Classic(group)) => group,
-            Some(GroupKind::Consumer(_)) => return missing(format!("Group {group_id} is not a classic group.")),
+            Some(GroupKind::Consumer(_)) => {
+                return missing(format!("Group {group_id} is not a classic group."));
+            }
             None => return missing(format!("Group {group_id} not found.")),
         };
         // Between two generations there is no protocol, and what members say about it means nothing.

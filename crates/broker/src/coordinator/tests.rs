@@ -68,7 +68,8 @@ impl Model {
         let clock = Arc::clone(&now);
         let offsets_log = Arc::clone(&log) as Arc<dyn OffsetsLog>;
         let topics = Arc::new(consumer::tests::FakeTopics::default());
-        let coordinator = GroupCoordinator::new(config, 50, offsets_log, topics, Arc::new(move || *clock.lock()));
+        let coordinator =
+            GroupCoordinator::new(config, 50, offsets_log, topics, Arc::new(move || *clock.lock()));
         for partition in 0..50 {
             coordinator.load_shard(partition);
         }

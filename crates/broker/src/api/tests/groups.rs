@@ -192,7 +192,7 @@ async fn commits_are_refused_for_their_reasons() {
     let mut test = TestBroker::start().await;
     test.create_topic("t", 1, &[]).await;
     let place = [("t", 0, 1)];
-    assert_eq!(commit(&mut test, "m", 3, &place).await, [ErrorCode::IllegalGeneration.code()]);
+    assert_eq!(commit(&mut test, "m", 3, &place).await, [ErrorCode::GroupIdNotFound.code()]);
     let joined = join(&mut test.client).await;
     let member = joined.member_id.clone();
     assert_eq!(commit(&mut test, &member, 1, &place).await, [ErrorCode::RebalanceInProgress.code()]);

@@ -47,6 +47,8 @@ async fn every_version_of_every_api_answers_an_empty_request() {
     sweep::<m::incremental_alter_configs::IncrementalAlterConfigsRequest>(client).await;
     sweep::<m::offset_delete::OffsetDeleteRequest>(client).await;
     sweep::<m::describe_cluster::DescribeClusterRequest>(client).await;
+    sweep::<m::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest>(client).await;
+    sweep::<m::consumer_group_describe::ConsumerGroupDescribeRequest>(client).await;
     sweep::<m::list_config_resources::ListConfigResourcesRequest>(client).await;
     sweep::<m::describe_topic_partitions::DescribeTopicPartitionsRequest>(client).await;
     for version in FetchRequest::VERSIONS.min..=FetchRequest::VERSIONS.max {

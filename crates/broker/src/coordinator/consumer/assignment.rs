@@ -12,7 +12,9 @@ pub(crate) type Holding = BTreeMap<Uuid, BTreeMap<i32, i32>>;
 
 /// The partitions of a holding, one by one.
 pub(crate) fn places(holding: &Holding) -> impl Iterator<Item = (Uuid, i32)> {
-    holding.iter().flat_map(|(&topic, partitions)| partitions.keys().map(move |&partition| (topic, partition)))
+    holding
+        .iter()
+        .flat_map(|(&topic, partitions)| partitions.keys().map(move |&partition| (topic, partition)))
 }
 
 /// What is held, without since when.

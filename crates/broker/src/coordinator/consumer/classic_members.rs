@@ -142,9 +142,9 @@ impl ConsumerGroup {
             return SyncAnswer::failed(ErrorCode::RebalanceInProgress);
         }
         let assigned = super::assignment::held(&member.current.assigned);
-        let version = first.and_then(|protocol| protocol.metadata.get(..2)).map_or(0, |version| {
-            i16::from_be_bytes([version[0], version[1]])
-        });
+        let version = first
+            .and_then(|protocol| protocol.metadata.get(..2))
+            .map_or(0, |version| i16::from_be_bytes([version[0], version[1]]));
         let assignment = encode_assignment(&assigned, version, context.topics);
         let answer = SyncAnswer {
             error: ErrorCode::None,
@@ -191,9 +191,9 @@ impl ConsumerGroup {
         };
         let is_own = |topic, partition| member.current.holds_since(topic, partition).is_some();
         target.iter().any(|(&topic, partitions)| {
-            partitions.iter().any(|&partition| {
-                !is_own(topic, partition) && self.held.contains(&(topic, partition))
-            })
+            partitions
+                .iter()
+                .any(|&partition| !is_own(topic, partition) && self.held.contains(&(topic, partition)))
         })
     }
 
@@ -210,7 +210,10 @@ impl ConsumerGroup {
         let mut leaving = Vec::new();
         let codes = targets.iter().map(|target| {
             let found = match target.group_instance_id.as_deref() {
-                None => self.member(&target.member_id).map(|_| target.member_id.clone()).map_err(|refusal| refusal.error),
+                None => self
+                    .member(&target.member_id)
+                    .map(|_| target.member_id.clone())
+                    .map_err(|refusal| refusal.error),
                 Some(instance_id) => self.leaving_static(instance_id, &target.member_id),
             };
             match found {
@@ -262,8 +265,7 @@ pub(super) fn encode_assignment(assignment: &Assignment, version: i16, topics: &
         let topic = topics.name_of(topic)?.to_owned();
         Some(ConsumerProtocolAssignmentTopicPartition { topic, partitions })
     });
-    let message =
-        ConsumerProtocolAssignment { assigned_partitions: assigned.collect(), user_data: None };
+    let message = ConsumerProtocolAssignment { assigned_partitions: assigned.collect(), user_data: None };
     let versions = ConsumerProtocolAssignment::VERSIONS;
     // Names and numbers fit every version.
     message.encode_with_version(version.clamp(versions.min, versions.max)).unwrap_or_default()

@@ -63,7 +63,8 @@ impl ConsumerGroup {
     /// The classic group that the members, all of them classic, are from now on. The caller ends this one.
     pub(crate) fn to_classic(&self, context: &Context<'_>) -> StoredGroup {
         let sides = || self.members.values().filter_map(|member| member.profile.classic.as_ref());
-        let knows = |side: &ClassicSide, name: &str| side.protocols.iter().any(|protocol| protocol.name == name);
+        let knows =
+            |side: &ClassicSide, name: &str| side.protocols.iter().any(|protocol| protocol.name == name);
         let candidates = sides().next().into_iter().flat_map(|side| &side.protocols);
         let protocol =
             candidates.map(|protocol| &protocol.name).find(|name| sides().all(|side| knows(side, name)));
@@ -114,7 +115,8 @@ impl ConsumerGroup {
         let holder = self.static_members.get(instance_id);
         holder.is_some_and(|holder| {
             let is_other = |(member_id, _): &(&String, &Member)| *member_id != holder;
-            let all_others_classic = self.members.iter().filter(is_other).all(|(_, member)| member.is_classic());
+            let all_others_classic =
+                self.members.iter().filter(is_other).all(|(_, member)| member.is_classic());
             all_others_classic && self.members.get(holder).is_some_and(|member| !member.is_classic())
         })
     }
@@ -167,7 +169,8 @@ fn read_assignment(assignment: &Bytes, topics: &dyn Topics) -> Result<Assignment
 fn profile_of(member: &classic::Member, protocol: Option<&str>) -> Result<Profile, Refusal> {
     let is_chosen = |candidate: &&Protocol| Some(candidate.name.as_str()) == protocol;
     let chosen = member.protocols.iter().find(is_chosen).or(member.protocols.first());
-    let subscription = chosen.and_then(|protocol| read_subscription(&protocol.metadata)).ok_or_else(malformed)?;
+    let subscription =
+        chosen.and_then(|protocol| read_subscription(&protocol.metadata)).ok_or_else(malformed)?;
     Ok(Profile {
         instance_id: member.group_instance_id.clone(),
         rack_id: subscription.rack_id.filter(|rack| !rack.is_empty()),

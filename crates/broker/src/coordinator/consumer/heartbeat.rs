@@ -183,7 +183,12 @@ impl ConsumerGroup {
     }
 
     /// Takes over what a member says of itself; what follows for the group's epoch as well. Says whether it has subscribed anew.
-    pub(super) fn update_profile(&mut self, member_id: &str, profile: Profile, context: &Context<'_>) -> bool {
+    pub(super) fn update_profile(
+        &mut self,
+        member_id: &str,
+        profile: Profile,
+        context: &Context<'_>,
+    ) -> bool {
         let Some(member) = self.members.get_mut(member_id) else { return false };
         let names_changed = member.profile.topic_names != profile.topic_names;
         let regex_changed = member.profile.topic_regex != profile.topic_regex;
@@ -244,11 +249,8 @@ impl ConsumerGroup {
             None => self.member(&request.member_id)?,
         };
         if request.instance_id.is_some() && request.member_epoch == LEFT_FOR_A_WHILE {
-            let away = Current {
-                epoch: LEFT_FOR_A_WHILE,
-                revoking: Holding::new(),
-                ..member.current.clone()
-            };
+            let away =
+                Current { epoch: LEFT_FOR_A_WHILE, revoking: Holding::new(), ..member.current.clone() };
             self.set_current(&request.member_id, away);
             self.set_rebalance_deadline(&request.member_id, None);
         } else {

@@ -198,7 +198,10 @@ pub(crate) fn read_subscription(metadata: &Bytes) -> Option<ConsumerProtocolSubs
 }
 
 /// What a classic member says that it owns, by topic id.
-pub(crate) fn owned_partitions(subscription: &ConsumerProtocolSubscription, topics: &dyn Topics) -> Assignment {
+pub(crate) fn owned_partitions(
+    subscription: &ConsumerProtocolSubscription,
+    topics: &dyn Topics,
+) -> Assignment {
     let mut owned = Assignment::new();
     for topic in &subscription.owned_partitions {
         if let Some(id) = topics.id_of(&topic.topic) {

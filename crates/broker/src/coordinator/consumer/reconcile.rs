@@ -46,7 +46,11 @@ pub(super) fn step(current: &Current, goal: &Goal<'_>) -> Current {
         MemberState::Stable if goal.subscription_changed => drop_unsubscribed(current, goal),
         MemberState::Stable => current.clone(),
         MemberState::Unrevoked if goal.still_owns(&current.revoking) => {
-            if goal.subscription_changed { drop_unsubscribed(current, goal) } else { current.clone() }
+            if goal.subscription_changed {
+                drop_unsubscribed(current, goal)
+            } else {
+                current.clone()
+            }
         }
         MemberState::Unrevoked | MemberState::Unreleased => advance(current, goal),
     }

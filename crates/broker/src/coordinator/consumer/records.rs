@@ -45,15 +45,22 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    /// Its place among the records that are written.
-    fn rank(&self) -> u8 {
-        match self {
-            Self::Group => 0,
-            Self::Member(_) => 1,
-            Self::Regex(_) => 2,
-            Self::TargetEpoch => 3,
-            Self::Target(_) => 4,
-            Self::Current(_) => 5,
+    /// Its place among the records of an append. The targets' epoch comes behind the targets: where only a part of a large
+    /// append got into the log, they are computed anew.
+    fn rank(&self, is_tombstone: bool) -> u8 {
+        match (is_tombstone, self) {
+            (true, Self::Current(_)) => 0,
+            (true, Self::Target(_)) => 1,
+            (true, Self::TargetEpoch) => 2,
+            (true, Self::Regex(_)) => 3,
+            (true, Self::Member(_)) => 4,
+            (true, Self::Group) => 5,
+            (false, Self::Group) => 6,
+            (false, Self::Member(_)) => 7,
+            (false, Self::Regex(_)) => 8,
+            (false, Self::Target(_)) => 9,
+            (false, Self::TargetEpoch) => 10,
+            (false, Self::Current(_)) => 11,
         }
     }
 }
@@ -95,13 +102,12 @@ pub(super) fn in_order(
     changes: &BTreeSet<Change>,
     record: impl Fn(&Change) -> ConsumerRecord,
 ) -> Vec<ConsumerRecord> {
-    let mut ranked: Vec<(u8, ConsumerRecord)> =
-        changes.iter().map(|change| (change.rank(), record(change))).collect();
-    // False sorts first.
-    ranked.sort_by_key(|(rank, record)| {
-        let is_tombstone = record.content.is_tombstone();
-        (!is_tombstone, if is_tombstone { u8::MAX - rank } else { *rank })
+    let ranked = changes.iter().map(|change| {
+        let record = record(change);
+        (change.rank(record.content.is_tombstone()), record)
     });
+    let mut ranked: Vec<(u8, ConsumerRecord)> = ranked.collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
     ranked.into_iter().map(|(_, record)| record).collect()
 }
 
@@ -114,8 +120,12 @@ impl ConsumerGroup {
             Change::TargetEpoch => Content::TargetEpoch(
                 (!self.is_over).then_some((self.assignment_epoch, self.assignment_timestamp_ms)),
             ),
-            Change::Member(id) => Content::Member(id.clone(), member(id).map(|member| member.profile.clone())),
-            Change::Current(id) => Content::Current(id.clone(), member(id).map(|member| member.current.clone())),
+            Change::Member(id) => {
+                Content::Member(id.clone(), member(id).map(|member| member.profile.clone()))
+            }
+            Change::Current(id) => {
+                Content::Current(id.clone(), member(id).map(|member| member.current.clone()))
+            }
             Change::Target(id) => Content::Target(id.clone(), self.targets.get(id).cloned()),
             Change::Regex(regex) => Content::Regex(regex.clone(), self.regexes.get(regex).cloned()),
         };
@@ -162,7 +172,10 @@ impl ConsumerRecord {
         match &self.content {
             Content::Group(stored) => encode(
                 &groups::ConsumerGroupMetadataKey { group_id },
-                stored.map(|(epoch, metadata_hash)| groups::ConsumerGroupMetadataValue { epoch, metadata_hash }),
+                stored.map(|(epoch, metadata_hash)| groups::ConsumerGroupMetadataValue {
+                    epoch,
+                    metadata_hash,
+                }),
             ),
             Content::Member(member_id, profile) => encode(
                 &groups::ConsumerGroupMemberMetadataKey { group_id, member_id: member_id.clone() },
@@ -171,15 +184,24 @@ impl ConsumerRecord {
             Content::TargetEpoch(stored) => encode(
                 &assignments::ConsumerGroupTargetAssignmentMetadataKey { group_id },
                 stored.map(|(assignment_epoch, assignment_timestamp)| {
-                    assignments::ConsumerGroupTargetAssignmentMetadataValue { assignment_epoch, assignment_timestamp }
+                    assignments::ConsumerGroupTargetAssignmentMetadataValue {
+                        assignment_epoch,
+                        assignment_timestamp,
+                    }
                 }),
             ),
             Content::Target(member_id, target) => encode(
-                &assignments::ConsumerGroupTargetAssignmentMemberKey { group_id, member_id: member_id.clone() },
+                &assignments::ConsumerGroupTargetAssignmentMemberKey {
+                    group_id,
+                    member_id: member_id.clone(),
+                },
                 target.as_ref().map(target_value),
             ),
             Content::Current(member_id, current) => encode(
-                &assignments::ConsumerGroupCurrentMemberAssignmentKey { group_id, member_id: member_id.clone() },
+                &assignments::ConsumerGroupCurrentMemberAssignmentKey {
+                    group_id,
+                    member_id: member_id.clone(),
+                },
                 current.as_ref().map(current_value),
             ),
             Content::Regex(regex, resolved) => encode(
@@ -194,7 +216,11 @@ impl ConsumerRecord {
     }
 
     /// Reads a record whose key is of type `kind`; none if that is no type of a consumer group.
-    pub(crate) fn decode(kind: i16, key: &mut Reader, value: Option<Bytes>) -> Result<Option<Self>, WireError> {
+    pub(crate) fn decode(
+        kind: i16,
+        key: &mut Reader,
+        value: Option<Bytes>,
+    ) -> Result<Option<Self>, WireError> {
         let (group_id, content) = match kind {
             groups::ConsumerGroupMetadataKey::TYPE => {
                 let key = groups::ConsumerGroupMetadataKey::decode(key, 0)?;
@@ -248,8 +274,10 @@ fn read<V: Message>(value: Option<Bytes>) -> Result<Option<V>, WireError> {
 }
 
 fn member_value(profile: &Profile) -> groups::ConsumerGroupMemberMetadataValue {
-    let protocol =
-        |protocol: &Protocol| groups::ClassicProtocol { name: protocol.name.clone(), metadata: protocol.metadata.clone() };
+    let protocol = |protocol: &Protocol| groups::ClassicProtocol {
+        name: protocol.name.clone(),
+        metadata: protocol.metadata.clone(),
+    };
     groups::ConsumerGroupMemberMetadataValue {
         instance_id: profile.instance_id.clone(),
         rack_id: profile.rack_id.clone(),

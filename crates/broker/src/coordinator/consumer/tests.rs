@@ -119,7 +119,11 @@ impl World {
 
     fn heartbeat(&mut self, request: &HeartbeatRequest) -> Result<HeartbeatAnswer, Refusal> {
         self.work(|group, context| {
-            if request.is_leaving() { group.leave(request, context) } else { group.heartbeat(request, context) }
+            if request.is_leaving() {
+                group.leave(request, context)
+            } else {
+                group.heartbeat(request, context)
+            }
         })
     }
 
@@ -136,7 +140,8 @@ impl World {
         let mut group = ConsumerGroup::new();
         for record in &self.log {
             let encoded = record.encode().unwrap();
-            let read = crate::coordinator::records::OffsetsRecord::decode(&encoded.key, encoded.value.as_deref());
+            let read =
+                crate::coordinator::records::OffsetsRecord::decode(&encoded.key, encoded.value.as_deref());
             let crate::coordinator::records::OffsetsRecord::Consumer(read) = read.unwrap() else {
                 panic!("{record:?} is not read as a consumer group's");
             };
@@ -149,7 +154,11 @@ impl World {
     }
 
     fn assigned(&self, member_id: &str) -> Assignment {
-        self.group.members.get(member_id).map(|member| assignment::held(&member.current.assigned)).unwrap_or_default()
+        self.group
+            .members
+            .get(member_id)
+            .map(|member| assignment::held(&member.current.assigned))
+            .unwrap_or_default()
     }
 
     fn epoch_of(&self, member_id: &str) -> i32 {

@@ -38,8 +38,11 @@ impl ConsumerGroup {
             let must_revoke = |member: &&Member| {
                 member.current.state == super::member::MemberState::Unrevoked && !member.is_classic()
             };
-            let timeout: Option<Duration> =
-                self.members.get(&member_id).filter(must_revoke).map(|member| member.profile.rebalance_timeout());
+            let timeout: Option<Duration> = self
+                .members
+                .get(&member_id)
+                .filter(must_revoke)
+                .map(|member| member.profile.rebalance_timeout());
             if let Some(timeout) = timeout {
                 self.set_rebalance_deadline(&member_id, Some(context.now.instant + timeout));
             }

@@ -99,12 +99,9 @@ fn uniform_moves_only_what_it_must() {
 fn uniform_finds_chains_of_members() {
     // The first can only give to the second, and only the second to the third.
     let set = |numbers: &[u8]| numbers.iter().map(|&number| topic(number)).collect::<BTreeSet<_>>();
-    let held = |number, partitions: std::ops::Range<i32>| Assignment::from([(topic(number), partitions.collect())]);
-    let group = vec![
-        (set(&[0]), held(0, 0..3)),
-        (set(&[0, 1]), held(1, 0..2)),
-        (set(&[1]), held(1, 2..3)),
-    ];
+    let held =
+        |number, partitions: std::ops::Range<i32>| Assignment::from([(topic(number), partitions.collect())]);
+    let group = vec![(set(&[0]), held(0, 0..3)), (set(&[0, 1]), held(1, 0..2)), (set(&[1]), held(1, 2..3))];
     let counts = BTreeMap::from([(topic(0), 3), (topic(1), 3)]);
     let loads: Vec<usize> = run(ServerAssignor::Uniform, &group, &counts).iter().map(load).collect();
     assert_eq!(loads, [2, 2, 2]);

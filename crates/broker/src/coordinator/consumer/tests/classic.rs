@@ -7,7 +7,10 @@ use millstream_wire::messages::consumer_protocol::{
 use millstream_wire::protocol::Message as _;
 
 use super::*;
-use crate::coordinator::classic::{ClassicGroup, GroupLimits, JoinAnswer, JoinRequest, Protocol, StoredGroup, StoredMember, SyncAnswer, SyncRequest};
+use crate::coordinator::classic::{
+    ClassicGroup, GroupLimits, JoinAnswer, JoinRequest, Protocol, StoredGroup, StoredMember, SyncAnswer,
+    SyncRequest,
+};
 
 fn subscription(topics: &[&str], owned: &[(&str, &[i32])]) -> Bytes {
     let owned = owned.iter().map(|(topic, partitions)| ConsumerProtocolSubscriptionTopicPartition {
@@ -75,12 +78,12 @@ fn classic_group(now: Now) -> ClassicGroup {
         session_timeout_max: Duration::from_secs(1800),
     };
     let member = |member_id: &str, partitions: &[i32]| {
-        let assigned = millstream_wire::messages::consumer_protocol::ConsumerProtocolAssignmentTopicPartition {
-            topic: "t".to_owned(),
-            partitions: partitions.to_vec(),
-        };
-        let assignment =
-            ConsumerProtocolAssignment { assigned_partitions: vec![assigned], user_data: None };
+        let assigned =
+            millstream_wire::messages::consumer_protocol::ConsumerProtocolAssignmentTopicPartition {
+                topic: "t".to_owned(),
+                partitions: partitions.to_vec(),
+            };
+        let assignment = ConsumerProtocolAssignment { assigned_partitions: vec![assigned], user_data: None };
         StoredMember {
             member_id: member_id.to_owned(),
             group_instance_id: None,
@@ -177,7 +180,10 @@ fn a_classic_group_becomes_a_consumer_group_with_what_it_has() {
     for (member_id, before, after) in [("c1", &[0, 1], &[0, 1][..]), ("c2", &[2, 3], &[2])] {
         world.join_classic(member_id, &[("t", before)]);
         assert_eq!(world.join_classic(member_id, &[("t", after)]).generation_id, 8);
-        assert_eq!(read_assignment(world.sync_classic(member_id, 8).assignment), [("t".to_owned(), after.to_vec())]);
+        assert_eq!(
+            read_assignment(world.sync_classic(member_id, 8).assignment),
+            [("t".to_owned(), after.to_vec())]
+        );
     }
     let answer = world.heartbeat(&beat("a", 8)).unwrap();
     assert_eq!(answer.assignment, Some(Assignment::from([(world.topics.id("t"), BTreeSet::from([3]))])));

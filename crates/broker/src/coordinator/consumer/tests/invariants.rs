@@ -195,7 +195,11 @@ impl Play {
             for (&topic, partitions) in &client.owned {
                 for &partition in partitions {
                     let other = owners.insert((topic, partition), &client.member_id);
-                    assert!(other.is_none(), "{topic} {partition} is with {other:?} and {}", client.member_id);
+                    assert!(
+                        other.is_none(),
+                        "{topic} {partition} is with {other:?} and {}",
+                        client.member_id
+                    );
                 }
             }
         }
@@ -205,7 +209,7 @@ impl Play {
     fn settle(&mut self) {
         // Who is gone without a word loses its place, others send their heartbeats.
         for _ in 0..8 {
-            self.world.pass(Duration::from_secs(20));
+            self.pass(Duration::from_secs(20));
             for index in 0..self.clients.len() {
                 self.clients[index].revoke();
                 self.beat(index, false);
@@ -227,7 +231,8 @@ impl Play {
         for (name, (topic, count)) in &self.world.topics.topics {
             let is_wanted = self.clients.iter().any(|client| client.topics.contains(name));
             for partition in 0..*count {
-                let has = |client: &&Client| client.owned.get(topic).is_some_and(|own| own.contains(&partition));
+                let has =
+                    |client: &&Client| client.owned.get(topic).is_some_and(|own| own.contains(&partition));
                 let owners = self.clients.iter().filter(has).count();
                 assert_eq!(owners, usize::from(is_wanted), "{name} {partition} in {:#?}", self.world.group);
             }
@@ -243,9 +248,10 @@ impl Client {
 
     /// What is new is used at once if nothing has to be given up before.
     fn take_up(&mut self) {
-        let keeps_all = self.owned.iter().all(|(topic, partitions)| {
-            self.told.get(topic).is_some_and(|told| partitions.is_subset(told))
-        });
+        let keeps_all = self
+            .owned
+            .iter()
+            .all(|(topic, partitions)| self.told.get(topic).is_some_and(|told| partitions.is_subset(told)));
         if keeps_all {
             self.revoke();
         }
