@@ -50,6 +50,9 @@ pub struct EpochRecord {
     pub finished: bool,
 }
 
+/// Makes a blocked call of an [`EpochStore`] return; see [`EpochStore::interrupter`].
+pub type Interrupter = Box<dyn Fn() + Send + Sync>;
+
 /// Keeps epochs. A pipeline has one, on one thread; calls may block on the network.
 pub trait EpochStore: Send {
     /// The last committed epoch, if there is one.
@@ -63,4 +66,10 @@ pub trait EpochStore: Send {
     /// # Errors
     /// When the store cannot be reached or has given the pipeline to somebody else.
     fn commit(&mut self, record: &EpochRecord) -> Result<(), ConnectorError>;
+
+    /// What to call from another thread to make a commit that blocks return soon, with an error. A pipeline that is aborted calls it; whether
+    /// the epoch was committed is then unknown, as after a crash. Without one an abort waits for the commit.
+    fn interrupter(&self) -> Option<Interrupter> {
+        None
+    }
 }

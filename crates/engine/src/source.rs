@@ -81,8 +81,9 @@ pub enum Read {
 pub trait SplitReader: Send {
     /// Takes the next rows, or registers the waker of `context` and returns `Pending`.
     ///
-    /// An epoch leaves out a split that has not told a position yet. A reader that begins at an end which moves should
-    /// therefore say where it stands with a first batch without rows.
+    /// An epoch leaves out a split that has not told a position yet, but waits for its first read. A reader that begins elsewhere than at the
+    /// split's beginning therefore has to say where it stands with the first answer, if need be in a batch without rows: a
+    /// restart would take the split for one that was added since.
     ///
     /// # Errors
     /// What the outside said, with the split and the position. An error ends the pipeline.
@@ -114,4 +115,13 @@ pub trait Source: Any + fmt::Debug + Send + Sync {
     /// When the split does not exist (any more) or the position is no longer readable.
     fn open(&self, split: &SplitId, resume: Option<Position>)
     -> Result<Box<dyn SplitReader>, ConnectorError>;
+
+    /// Opens a split that was not there when the epoch that is being resumed was committed, at its beginning: all that it holds came while
+    /// the pipeline was down, also where the source's settings say to start behind what there is.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    fn open_added(&self, split: &SplitId) -> Result<Box<dyn SplitReader>, ConnectorError> {
+        self.open(split, None)
+    }
 }

@@ -9,12 +9,16 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
+use arrow_schema::SchemaRef;
 use millstream_engine::clock::HeldClock;
+use millstream_engine::connector::ConnectorError;
 use millstream_engine::driver::Driver;
+use millstream_engine::epoch::{EpochRecord, EpochStore, Interrupter};
 use millstream_engine::error::EngineErrorKind;
 use millstream_engine::pipeline::{Outcome, Pipeline};
 use millstream_engine::plan::{PipelineOptions, Plan, WindowTime};
 use millstream_engine::sink::Collect;
+use millstream_engine::source::{Position, Source, SplitId, SplitReader};
 use proptest::prelude::*;
 use support::*;
 
@@ -290,4 +294,108 @@ fn chained_windows_with_a_store_are_refused() {
     let error = error.err().unwrap();
     assert_eq!(error.kind(), EngineErrorKind::Plan);
     assert!(error.to_string().contains("window over the results of a window"), "{error}");
+}
+
+/// A store whose commits last until they are interrupted.
+#[derive(Default)]
+struct Blocking(Arc<(parking_lot::Mutex<(bool, bool)>, parking_lot::Condvar)>);
+
+impl EpochStore for Blocking {
+    fn restore(&mut self) -> Result<Option<EpochRecord>, ConnectorError> {
+        Ok(None)
+    }
+
+    fn commit(&mut self, _: &EpochRecord) -> Result<(), ConnectorError> {
+        let (state, changed) = &*self.0;
+        let mut state = state.lock();
+        state.0 = true;
+        changed.notify_all();
+        changed.wait_while(&mut state, |(_, interrupted)| !*interrupted);
+        Err(ConnectorError::Unreachable { message: "interrupted".into() })
+    }
+
+    fn interrupter(&self) -> Option<Interrupter> {
+        let shared = Arc::clone(&self.0);
+        Some(Box::new(move || {
+            shared.0.lock().1 = true;
+            shared.1.notify_all();
+        }))
+    }
+}
+
+#[test]
+fn an_abort_ends_a_commit_that_blocks() {
+    let log = Log::new(vec![vec![reading(0, "a", 1.0)]], 1).unbounded();
+    let plan = windows_plan(&log, 0, 100, Arc::new(Collect::new(None)));
+    let store = Blocking::default();
+    let shared = Arc::clone(&store.0);
+    let options = PipelineOptions::named("test");
+    let pipeline =
+        Pipeline::start(&plan, options, Some(Box::new(store)), Arc::new(HeldClock::default())).unwrap();
+    pipeline.handle().checkpoint();
+    let (state, changed) = &*shared;
+    changed.wait_while(&mut state.lock(), |(began, _)| !*began);
+    pipeline.handle().abort();
+    assert_eq!(pipeline.wait().unwrap().outcome, Outcome::Aborted);
+}
+
+/// How a split was opened: where it resumes, or that it was added.
+#[derive(Debug, Clone, PartialEq)]
+enum Opened {
+    At(Option<Position>),
+    Added,
+}
+
+/// A log that notes how its splits are opened.
+#[derive(Debug)]
+struct Noting(Log, parking_lot::Mutex<Vec<(String, Opened)>>);
+
+impl Source for Noting {
+    fn schema(&self) -> SchemaRef {
+        self.0.schema()
+    }
+
+    fn is_bounded(&self) -> bool {
+        self.0.is_bounded()
+    }
+
+    fn splits(&self) -> Result<Vec<SplitId>, ConnectorError> {
+        self.0.splits()
+    }
+
+    fn open(&self, split: &SplitId, at: Option<Position>) -> Result<Box<dyn SplitReader>, ConnectorError> {
+        self.1.lock().push((split.to_string(), Opened::At(at)));
+        self.0.open(split, at)
+    }
+
+    fn open_added(&self, split: &SplitId) -> Result<Box<dyn SplitReader>, ConnectorError> {
+        self.1.lock().push((split.to_string(), Opened::Added));
+        self.0.open(split, None)
+    }
+}
+
+/// Splits that an epoch does not know were added since; an epoch waits until every split was asked where it stands.
+#[test]
+fn a_split_that_was_added_is_told_from_one_that_is_new() {
+    let run = |splits: Vec<Vec<Reading>>, store: &MemoryStore| {
+        let source = Arc::new(Noting(Log::new(splits, 1).unbounded(), parking_lot::Mutex::default()));
+        let mut plans = Plans::default();
+        let node = plans.source(Arc::clone(&source) as Arc<dyn Source>);
+        plans.sink(node, "out", Arc::new(Collect::new(None)));
+        let mut driver = start(&plans.plan, 1, store);
+        driver.checkpoint();
+        driver.run_until_quiet().unwrap();
+        driver.stop();
+        driver.run_until_quiet().unwrap();
+        source.1.lock().clone()
+    };
+    let store = MemoryStore::default();
+    let readings = vec![reading(0, "a", 1.0), reading(1, "a", 1.0)];
+    let at = |split: &str, position| (split.to_owned(), Opened::At(position));
+    let opened = run(vec![readings.clone(), readings.clone()], &store);
+    assert_eq!(opened, [at("log-0", None), at("log-1", None)]);
+    let opened = run(vec![readings.clone(), readings.clone(), readings], &store);
+    let two = Some(Position(2));
+    assert_eq!(opened, [at("log-0", two), at("log-1", two), ("log-2".to_owned(), Opened::Added)]);
+    assert_eq!(store.record().unwrap().splits.len(), 3);
 }

@@ -98,7 +98,8 @@ impl Launcher {
     fn resume_key(&mut self, request: &PipelineRequest, statement: &str) -> String {
         let tables = request.sources.iter().map(|source| &source.table);
         let tables = tables.chain(request.sinks.iter().map(|sink| &sink.table));
-        let key = fingerprint(statement, tables.flat_map(identity));
+        let data = tables.flat_map(identity).chain(request.views.iter().map(String::as_str));
+        let key = fingerprint(statement, data);
         let count = self.started.entry(key.clone()).or_default();
         *count += 1;
         if *count == 1 { key } else { format!("{key}-{count}") }
@@ -155,10 +156,10 @@ fn identity(table: &TableSpec) -> impl Iterator<Item = &str> {
     std::iter::once(table.name.as_str()).chain(options.map(String::as_str))
 }
 
-/// A short name for a statement that stays the same when its spaces change: 64-bit FNV-1a over its words and what its
-/// tables are.
-fn fingerprint<'a>(statement: &'a str, tables: impl Iterator<Item = &'a str>) -> String {
-    let words = statement.split_whitespace().chain(["\0"]).chain(tables);
+/// A short name for a statement that stays the same when its spaces change: 64-bit FNV-1a over its words, what its
+/// tables are, and the words of its views.
+fn fingerprint<'a>(statement: &'a str, data: impl Iterator<Item = &'a str>) -> String {
+    let words = statement.split_whitespace().chain(["\0"]).chain(data.flat_map(str::split_whitespace));
     let bytes = words.flat_map(|word| word.bytes().chain([b' ']));
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

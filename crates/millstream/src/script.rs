@@ -198,6 +198,7 @@ fn as_pipeline(request: QueryRequest, rows: Collect, statement: &Statement) -> P
         is_named: false,
         sinks: Vec::<PlannedSink>::new(),
         sources: request.sources,
+        views: Vec::new(),
         is_bounded: request.is_bounded,
         is_synchronous: true,
         shards: 128,

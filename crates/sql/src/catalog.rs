@@ -95,6 +95,13 @@ pub(crate) struct View {
     pub(crate) span: Span,
 }
 
+impl View {
+    /// The statement that made it.
+    pub(crate) fn text(&self) -> &str {
+        self.source.slice(self.span)
+    }
+}
+
 impl TableColumn {
     /// Whether an INSERT gives it a value.
     pub(crate) fn is_persisted(&self) -> bool {

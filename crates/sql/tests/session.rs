@@ -199,3 +199,19 @@ fn scripts_are_split_into_statements() {
         ["SET 'a' = 'b;c'", "SELECT 1", "BEGIN STATEMENT SET;\nINSERT INTO a SELECT 1;\nEND", "QUIT"]
     );
 }
+
+#[test]
+fn a_pipeline_names_the_views_that_it_reads() {
+    let mut session = prepared();
+    run(&mut session, "CREATE VIEW hotter AS SELECT station, v FROM hot WHERE v > 35;").unwrap();
+    run(&mut session, "CREATE TABLE nowhere (station STRING, v DOUBLE) WITH ('connector' = 'blackhole');")
+        .unwrap();
+    let views = pipeline(&mut session, "INSERT INTO nowhere SELECT * FROM hotter;").views;
+    assert_eq!(views.len(), 2, "{views:?}");
+    assert!(
+        views[0].starts_with("CREATE VIEW hotter AS") && views[1].starts_with("CREATE VIEW hot AS"),
+        "{views:?}"
+    );
+    let views = pipeline(&mut session, "INSERT INTO nowhere SELECT station, `value` FROM readings;").views;
+    assert!(views.is_empty(), "{views:?}");
+}

@@ -1,13 +1,18 @@
 //! Writing files: each writer fills a part that is hidden until its epoch is committed, then gets its name.
 //!
 //! ```text
-//! DIR/.part-RUN-WRITER-N.inprogress   filled and synced; passed over by whoever reads the directory
-//! DIR/part-RUN-WRITER-N.json          renamed once the epoch is committed
+//! DIR/.part-RUN-WRITER-N.json.inprogress   being filled, and locked by the process that fills it
+//! DIR/.part-RUN-WRITER-N.json.pending      sealed and synced: waits for its epoch
+//! DIR/part-RUN-WRITER-N.json               the epoch is committed
 //! ```
 //!
-//! The rename may be repeated after a crash and does nothing the second time.
+//! The last rename may be repeated after a crash and does nothing the second time.
+//!
+//! What a crash leaves: a pending part is finished by the restart if its epoch was committed, and else stays hidden, because another
+//! pipeline's restart may still want it. A part in progress belongs to no epoch; whoever writes to the directory next
+//! removes it, unless its lock says that somebody is filling it.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -27,6 +32,11 @@ use crate::format;
 
 /// How many batches may wait for the disk per writer.
 const MAX_BATCHES_IN_FLIGHT: usize = 4;
+
+/// How the names of parts end that are being filled.
+const IN_PROGRESS: &str = ".inprogress";
+/// How the names of sealed parts end.
+const PENDING: &str = ".pending";
 
 #[derive(Debug)]
 pub(super) struct FileSink {
@@ -52,6 +62,9 @@ impl Sink for FileSink {
     fn open(&self, writer: WriterIndex) -> Result<Box<dyn SinkWriter>, ConnectorError> {
         let directory = self.declared.path.clone();
         std::fs::create_dir_all(&directory).map_err(|error| refused(&directory, &error))?;
+        if writer.index == 0 {
+            remove_abandoned(&directory).map_err(|error| refused(&directory, &error))?;
+        }
         let encoder = self
             .declared
             .format
@@ -93,7 +106,37 @@ impl Sink for FileSink {
 fn shown(hidden: &Path) -> PathBuf {
     let name = hidden.file_name().unwrap_or_default().to_string_lossy();
     let name = name.strip_prefix('.').unwrap_or(&name);
-    hidden.with_file_name(name.strip_suffix(".inprogress").unwrap_or(name))
+    hidden.with_file_name(name.strip_suffix(PENDING).unwrap_or(name))
+}
+
+/// Removes parts that crashed processes were filling.
+fn remove_abandoned(directory: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !(name.starts_with(".part-") && name.ends_with(IN_PROGRESS)) {
+            continue;
+        }
+        let abandoned = match File::open(&path) {
+            Ok(file) => match file.try_lock() {
+                Ok(()) => Some(file),
+                Err(TryLockError::WouldBlock) => None,
+                Err(TryLockError::Error(error)) => return Err(error),
+            },
+            // Another writer of this directory was faster.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(_locked) = abandoned {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {
+                    tracing::info!(path = %path.display(), "removed a part that a crash had left unfinished")
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn refused(path: &Path, error: &std::io::Error) -> ConnectorError {
@@ -141,11 +184,16 @@ impl Parts {
     }
 
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        if self.open.is_none() {
-            let path =
-                self.directory.join(format!(".{}-{}.{}.inprogress", self.stem, self.number, self.extension));
+        while self.open.is_none() {
+            let name = format!(".{}-{}.{}{IN_PROGRESS}", self.stem, self.number, self.extension);
+            let path = self.directory.join(name);
             self.number += 1;
-            self.open = Some((path.clone(), File::create_new(path)?));
+            let file = File::create_new(&path)?;
+            file.lock()?;
+            // Before it was locked, another process may have taken it for abandoned.
+            if path.exists() {
+                self.open = Some((path, file));
+            }
         }
         self.open.as_mut().map_or(Ok(()), |(_, file)| file.write_all(bytes))
     }
@@ -153,8 +201,10 @@ impl Parts {
     fn seal(&mut self) -> std::io::Result<Option<Committable>> {
         let Some((path, file)) = self.open.take() else { return Ok(None) };
         file.sync_all()?;
+        let sealed = path.with_extension(&PENDING[1..]);
+        std::fs::rename(&path, &sealed)?;
         File::open(&self.directory)?.sync_all()?;
-        Ok(Some(Committable(Bytes::copy_from_slice(path.as_os_str().as_bytes()))))
+        Ok(Some(Committable(Bytes::copy_from_slice(sealed.as_os_str().as_bytes()))))
     }
 }
 

@@ -133,11 +133,41 @@ fn a_part_is_hidden_until_its_epoch_is_committed() {
     };
     let result = source(&runtime, &output);
     assert!(result.splits().unwrap().is_empty());
+    // Somebody else who writes here does not take it for abandoned.
+    let _other = sink.open(WriterIndex { index: 0, count: 1 }).unwrap();
     sink.commit(std::slice::from_ref(&committable)).unwrap();
     sink.commit(&[committable]).unwrap();
     let (rows, _) = read_all(&result, None);
     assert_eq!(names(&rows), ["one", "two"]);
     assert_eq!(rows[0].column(1).len(), 2);
+}
+
+/// What a directory holds, hidden files included.
+fn listing(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// A crash leaves parts behind: those that nobody fills any more go when somebody writes to the directory again.
+#[test]
+fn abandoned_parts_are_removed_and_others_are_not() {
+    let (runtime, directory) = (runtime(), tempfile::tempdir().unwrap());
+    let others = [".part-1-0-3.json.pending", ".other.inprogress", "part-1-0-1.json"];
+    for name in others.iter().chain(&[".part-1-0-0.json.inprogress"]) {
+        std::fs::write(directory.path().join(name), "{}").unwrap();
+    }
+    let filled = std::fs::File::create(directory.path().join(".part-1-0-2.json.inprogress")).unwrap();
+    filled.lock().unwrap();
+    let output = table(directory.path(), &[("format", "json")]);
+    let sink = Filesystem::new(runtime.handle().clone()).sink(&output, &Settings::new()).unwrap();
+    let _writer = sink.open(WriterIndex { index: 0, count: 1 }).unwrap();
+    let mut expected = others.to_vec();
+    expected.push(".part-1-0-2.json.inprogress");
+    expected.sort_unstable();
+    assert_eq!(listing(directory.path()), expected);
 }
 
 #[test]

@@ -18,11 +18,12 @@ use millstream_client::producer::{Producer, ProducerConfig};
 use millstream_client::{Admin, Client, ClientError, ErrorKind, TopicPartition};
 use millstream_engine::connector::ConnectorError;
 use millstream_engine::element::{Epoch, TimestampMs};
-use millstream_engine::epoch::{EpochRecord, EpochStore, SplitProgress};
+use millstream_engine::epoch::{EpochRecord, EpochStore, Interrupter, SplitProgress};
 use millstream_engine::sink::Committable;
 use millstream_engine::source::{Position, Source, SplitId};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 use super::claims::Claim;
 use super::cluster::{Connections, outside};
@@ -46,6 +47,8 @@ pub struct KafkaEpochs {
     /// The clients of the sources that are topics, by the sources' names, with their topics.
     sources: HashMap<String, (Client, Vec<String>)>,
     producer: Option<Producer>,
+    /// Becomes true when nobody wants a commit to be waited for any more.
+    interrupted: watch::Sender<bool>,
     /// Nobody else in this process commits these topics' offsets to the group.
     _claim: Claim,
 }
@@ -94,6 +97,7 @@ impl KafkaEpochs {
             home,
             sources: sources.collect(),
             producer: None,
+            interrupted: watch::Sender::new(false),
             _claim: claim,
         })
     }
@@ -214,13 +218,26 @@ impl EpochStore for KafkaEpochs {
             record.splits.iter().filter(|split| !self.is_topic(split)).collect();
         let has_state = !others.is_empty() || !record.committables.is_empty() || record.finished;
         let state = has_state.then(|| encode_state(record, &others));
-        let outcome = runtime.block_on(async {
+        let mut interrupted = self.interrupted.subscribe();
+        let committed = async {
             if let Some(state) = state {
                 self.write_state(&state).await?;
             }
             self.commit_offsets(record).await
-        });
-        outcome.map_err(|error| outside(&error))
+        };
+        runtime.block_on(async {
+            tokio::select! {
+                outcome = committed => outcome.map_err(|error| outside(&error)),
+                _ = interrupted.wait_for(|interrupted| *interrupted) => Err(ConnectorError::Unreachable {
+                    message: "the commit of an epoch was interrupted".to_owned(),
+                }),
+            }
+        })
+    }
+
+    fn interrupter(&self) -> Option<Interrupter> {
+        let interrupted = self.interrupted.clone();
+        Some(Box::new(move || _ = interrupted.send_replace(true)))
     }
 }
 

@@ -115,14 +115,19 @@ impl KafkaSource {
         let each = |start: Start| partitions.iter().map(|partition| (partition.clone(), start)).collect();
         Ok(match &self.options.startup {
             Startup::Earliest => each(Start::Earliest),
-            Startup::Latest => each(Start::Latest),
-            Startup::Timestamp(timestamp_ms) => each(Start::Timestamp(*timestamp_ms)),
+            Startup::Latest => self.starts_at(partitions, OffsetSpec::Latest).await?,
+            Startup::Timestamp(timestamp_ms) => {
+                self.starts_at(partitions, OffsetSpec::Timestamp(*timestamp_ms)).await?
+            }
             Startup::Specific(offsets) => specific(partitions, offsets)
                 .into_iter()
                 .map(|(partition, offset)| (partition, Start::at(offset)))
                 .collect(),
             // Under `follow` the epoch store has these offsets, and more.
-            Startup::Group if self.follow => each(self.reset().unwrap_or(Start::Earliest)),
+            Startup::Group if self.follow => match self.reset() {
+                Some(Start::Latest) => self.starts_at(partitions, OffsetSpec::Latest).await?,
+                reset => each(reset.unwrap_or(Start::Earliest)),
+            },
             Startup::Group => {
                 let committed = self.committed(partitions).await?;
                 let mut starts = HashMap::new();
@@ -158,16 +163,32 @@ impl KafkaSource {
             Bound::Latest => OffsetSpec::Latest,
             Bound::Timestamp(timestamp_ms) => OffsetSpec::Timestamp(*timestamp_ms),
         };
-        let mut stops = self.offsets(partitions, spec).await.map_err(|error| outside(&error))?;
-        if stops.len() < partitions.len() {
-            // No record is as late as the time: everything that is there now is earlier.
-            for (partition, latest) in
-                self.offsets(partitions, OffsetSpec::Latest).await.map_err(|error| outside(&error))?
-            {
-                stops.entry(partition).or_insert(latest);
+        self.offsets_or_end(partitions, spec).await.map_err(|error| outside(&error))
+    }
+
+    /// Starts that are offsets from the first read on: an epoch that knew none would leave the partition out.
+    async fn starts_at(
+        &self,
+        partitions: &[TopicPartition],
+        spec: OffsetSpec,
+    ) -> Result<HashMap<TopicPartition, Start>, ConnectorError> {
+        let offsets = self.offsets_or_end(partitions, spec).await.map_err(|error| outside(&error))?;
+        Ok(offsets.into_iter().map(|(partition, offset)| (partition, Start::at(offset))).collect())
+    }
+
+    /// The offsets of a time, or the end where no record is as late: everything that is there now is earlier.
+    async fn offsets_or_end(
+        &self,
+        partitions: &[TopicPartition],
+        spec: OffsetSpec,
+    ) -> Result<HashMap<TopicPartition, i64>, ClientError> {
+        let mut offsets = self.offsets(partitions, spec).await?;
+        if offsets.len() < partitions.len() {
+            for (partition, latest) in self.offsets(partitions, OffsetSpec::Latest).await? {
+                offsets.entry(partition).or_insert(latest);
             }
         }
-        Ok(stops)
+        Ok(offsets)
     }
 
     async fn offsets(
@@ -222,6 +243,27 @@ impl KafkaSource {
                 self.group_id().unwrap_or_default()
             ),
         }
+    }
+
+    /// The partition of a split, as it was listed.
+    fn listed(&self, split: &SplitId) -> Result<(TopicPartition, Range), ConnectorError> {
+        let known = partition_of(split).and_then(|partition| {
+            let range = self.ranges.lock().get(&partition).copied()?;
+            Some((partition, range))
+        });
+        known.ok_or_else(|| ConnectorError::NotFound {
+            message: format!("there is no partition {split} any more: was its topic deleted?"),
+        })
+    }
+
+    fn read(
+        &self,
+        split: &SplitId,
+        partition: TopicPartition,
+        range: Range,
+    ) -> Result<Box<dyn SplitReader>, ConnectorError> {
+        let reader = self.fetcher()?.read(partition, range.start, range.stop);
+        Ok(Box::new(KafkaReader::new(split.clone(), self.layout.clone(), reader)?))
     }
 
     fn fetcher(&self) -> Result<Fetcher, ConnectorError> {
@@ -296,16 +338,15 @@ impl Source for KafkaSource {
         split: &SplitId,
         resume: Option<Position>,
     ) -> Result<Box<dyn SplitReader>, ConnectorError> {
-        let known = partition_of(split).and_then(|partition| {
-            let range = self.ranges.lock().get(&partition).copied()?;
-            Some((partition, range))
-        });
-        let (partition, range) = known.ok_or_else(|| ConnectorError::NotFound {
-            message: format!("there is no partition {split} any more: was its topic deleted?"),
-        })?;
+        let (partition, range) = self.listed(split)?;
         let start = resume.map_or(range.start, |position| Start::at(position.0));
-        let reader = self.fetcher()?.read(partition, start, range.stop);
-        Ok(Box::new(KafkaReader::new(split.clone(), self.layout.clone(), reader)?))
+        self.read(split, partition, Range { start, ..range })
+    }
+
+    /// As in Flink: a partition that was added to a topic is read from its first record, whatever `scan.startup.mode` says.
+    fn open_added(&self, split: &SplitId) -> Result<Box<dyn SplitReader>, ConnectorError> {
+        let (partition, range) = self.listed(split)?;
+        self.read(split, partition, Range { start: Start::Earliest, ..range })
     }
 }
 

@@ -56,6 +56,9 @@ pub(crate) fn assemble(
     };
     let (sender, reports) = crossbeam_channel::unbounded();
     let control = Arc::new(Control::new(sender));
+    if let Some(interrupter) = store.as_ref().and_then(|store| store.interrupter()) {
+        control.set_interrupter(interrupter);
+    }
     let sinks = graph.sinks(options);
     if let Some(record) = &restored {
         apply_committables(record, &sinks, &control)?;

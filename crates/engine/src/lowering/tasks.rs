@@ -210,7 +210,11 @@ impl<'a> Builder<'a> {
         let reader = if has_nothing_left {
             None
         } else {
-            Some(table.open(&split, position).map_err(|error| EngineError::Source {
+            let opened = match position {
+                None if self.is_resumed(name) => table.open_added(&split),
+                _ => table.open(&split, position),
+            };
+            Some(opened.map_err(|error| EngineError::Source {
                 source_name: name.to_owned(),
                 split: Some(split.clone()),
                 position,
@@ -245,6 +249,11 @@ impl<'a> Builder<'a> {
 
     fn epoch(&self) -> Epoch {
         self.restored.map_or(Epoch(0), |record| record.epoch)
+    }
+
+    /// Whether splits of the source are resumed.
+    fn is_resumed(&self, source: &str) -> bool {
+        self.restored.is_some_and(|record| record.splits.iter().any(|progress| progress.source == source))
     }
 
     fn restored_split(&self, source: &str, split: &SplitId) -> Option<&'a SplitProgress> {

@@ -1,6 +1,7 @@
 //! What the threads of a pipeline share: requests in one direction, reports in the other.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -8,6 +9,7 @@ use crossbeam_channel::Sender;
 
 use super::worker::TaskSlot;
 use crate::element::Epoch;
+use crate::epoch::Interrupter;
 use crate::error::EngineError;
 use crate::operator::Prepared;
 use crate::source::Position;
@@ -47,7 +49,6 @@ pub(crate) enum Report {
 }
 
 /// Requests to the tasks of a pipeline.
-#[derive(Debug)]
 pub(crate) struct Control {
     requested_epoch: AtomicU64,
     /// Sources read nothing after this epoch's barrier.
@@ -55,6 +56,8 @@ pub(crate) struct Control {
     halted: AtomicBool,
     aborted: AtomicBool,
     tasks: OnceLock<Vec<Arc<TaskSlot>>>,
+    /// Ends a commit that blocks.
+    interrupter: OnceLock<Interrupter>,
     reports: Sender<Report>,
 }
 
@@ -66,6 +69,7 @@ impl Control {
             halted: AtomicBool::new(false),
             aborted: AtomicBool::new(false),
             tasks: OnceLock::new(),
+            interrupter: OnceLock::new(),
             reports,
         }
     }
@@ -73,6 +77,11 @@ impl Control {
     /// Says which tasks there are, once.
     pub(crate) fn set_tasks(&self, tasks: Vec<Arc<TaskSlot>>) {
         let _ = self.tasks.set(tasks);
+    }
+
+    /// Says what ends a commit that blocks, once.
+    pub(crate) fn set_interrupter(&self, interrupter: Interrupter) {
+        let _ = self.interrupter.set(interrupter);
     }
 
     pub(crate) fn report(&self, report: Report) {
@@ -110,6 +119,9 @@ impl Control {
     pub(crate) fn abort(&self) {
         self.aborted.store(true, Ordering::Release);
         self.halt();
+        if let Some(interrupt) = self.interrupter.get() {
+            interrupt();
+        }
         self.report(Report::Wake);
     }
 
@@ -119,5 +131,17 @@ impl Control {
 
     pub(crate) fn wake_all(&self) {
         self.tasks.get().into_iter().flatten().for_each(|task| task.wake_up());
+    }
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Control")
+            .field("requested_epoch", &self.requested_epoch)
+            .field("last_epoch", &self.last_epoch)
+            .field("halted", &self.halted)
+            .field("aborted", &self.aborted)
+            .finish_non_exhaustive()
     }
 }

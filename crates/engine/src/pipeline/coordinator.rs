@@ -150,8 +150,11 @@ impl Coordinator {
                 }
             }
         }
-        if let Some(outcome) = self.complete()? {
-            return Ok(Some(outcome));
+        match self.complete() {
+            Ok(None) => {}
+            // Its commit was interrupted.
+            Err(_) if self.start.control.is_aborted() => return Ok(Some(Outcome::Aborted)),
+            ended => return ended,
         }
         self.request();
         Ok(None)

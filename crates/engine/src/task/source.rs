@@ -61,12 +61,14 @@ pub(crate) struct SourceTask {
     start: SourceTaskStart,
     state: State,
     has_ended: bool,
+    /// Whether the reader was asked: from then on it can have told where it stands.
+    has_read: bool,
     was_blocked: bool,
 }
 
 impl SourceTask {
     pub(crate) fn new(start: SourceTaskStart) -> Self {
-        Self { start, state: State::New, has_ended: false, was_blocked: false }
+        Self { start, state: State::New, has_ended: false, has_read: false, was_blocked: false }
     }
 
     fn error(&self, error: ConnectorError) -> EngineError {
@@ -218,7 +220,8 @@ impl Task for SourceTask {
         if self.state == State::New {
             self.begin()?;
         }
-        if requested > self.start.epoch && self.state != State::Stopped {
+        let may_pass = self.has_read || self.state != State::Reading || self.start.reader.is_none();
+        if requested > self.start.epoch && self.state != State::Stopped && may_pass {
             self.barrier(requested)?;
             return Ok(Step::Progress);
         }
@@ -229,6 +232,7 @@ impl Task for SourceTask {
             self.end()?;
             return Ok(Step::Progress);
         };
+        let is_first = !std::mem::replace(&mut self.has_read, true);
         match reader.poll_next(context) {
             Poll::Ready(Ok(Read::Batch(batch))) => self.take(batch)?,
             Poll::Ready(Ok(Read::End)) => self.end()?,
@@ -239,6 +243,10 @@ impl Task for SourceTask {
                 let start = &mut self.start;
                 start.metrics.set_remaining(start.split_index, remaining);
                 start.chain.run_timers(&mut start.cx)?;
+                if is_first {
+                    // An epoch may have waited for this read.
+                    return Ok(Step::Progress);
+                }
                 return Ok(Step::Pending { timer: start.chain.next_timer() });
             }
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::process::{Process, file, run};
-use crate::topics::{Record, committed, end, produce, read, read_until};
+use crate::topics::{Record, add_partitions, committed, end, produce, read, read_until};
 
 const WEATHER: &str = "examples/weather/weather.sql";
 
@@ -175,6 +175,49 @@ fn what_comes_while_a_reader_of_the_latest_is_down_is_not_lost() {
     let records = read_until(&second.kafka, "copies", |records| !records.is_empty());
     assert_eq!(records[0].json()["id"], 2);
     assert_eq!(second.terminate().code, Some(0));
+}
+
+#[test]
+fn partitions_that_are_added_while_a_reader_of_the_latest_is_down_are_read_whole() {
+    let (data, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let sql = file(scratch.path(), "events.sql", EVENTS);
+    let broker = Process::broker(data.path(), &[]);
+    produce(&broker.kafka, "events", None, &[(None, b"{\"id\":1}")]);
+    assert_eq!(broker.terminate().code, Some(0));
+    let first = Process::follow(data.path(), &sql);
+    assert_eq!(committed(&first.kafka, "g", "events"), 1);
+    assert_eq!(first.terminate().code, Some(0));
+    let broker = Process::broker(data.path(), &[]);
+    add_partitions(&broker.kafka, "events", 2);
+    produce(&broker.kafka, "events", Some(1), &[(None, b"{\"id\":2}"), (None, b"{\"id\":3}")]);
+    assert_eq!(broker.terminate().code, Some(0));
+    let second = Process::follow(data.path(), &sql);
+    let records = read_until(&second.kafka, "copies", |records| records.len() == 2);
+    assert_eq!(records.iter().map(|record| record.json()["id"].clone()).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(second.terminate().code, Some(0));
+}
+
+/// A bounded statement that has finished is not repeated; over another view it is another statement.
+#[test]
+fn a_changed_view_makes_a_finished_statement_run_again() {
+    let (data, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let rows = file(scratch.path(), "rows.csv", "1\n2\n");
+    for (condition, expected) in
+        [("id > 1", "copies: 2 rows in, 1 rows out"), ("id > 0", "copies: 2 rows in, 2 rows out")]
+    {
+        let sql = format!(
+            "CREATE TABLE f (id BIGINT) WITH ('connector' = 'filesystem', 'path' = '{rows}', 'format' = 'csv');
+             CREATE TABLE copies (id BIGINT) WITH ('connector' = 'kafka', 'topic' = 'copies', 'format' = 'json',
+                 'properties.bootstrap.servers' = 'localhost:9092');
+             CREATE VIEW wanted AS SELECT id FROM f WHERE {condition};
+             INSERT INTO copies SELECT id FROM wanted;"
+        );
+        let sql = file(scratch.path(), "view.sql", &sql);
+        for expected in [expected, "copies: finished in an earlier run, not repeated"] {
+            let ended = Process::follow(data.path(), &sql).wait();
+            assert!(ended.stdout.contains(expected), "{}\n{}", ended.stdout, ended.stderr);
+        }
+    }
 }
 
 #[test]

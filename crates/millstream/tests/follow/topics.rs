@@ -121,6 +121,13 @@ pub(crate) fn produce(broker: &str, topic: &str, partition: Option<i32>, records
     });
 }
 
+/// Adds partitions to a topic, up to this many.
+pub(crate) fn add_partitions(broker: &str, topic: &str, count: i32) {
+    block_on(async {
+        Admin::new(client(broker).await).create_partitions(topic, count, false).await.unwrap()
+    });
+}
+
 /// Waits until a group has committed an offset for partition 0 of a topic, and gives it.
 pub(crate) fn committed(broker: &str, group: &str, topic: &str) -> i64 {
     block_on(async {

@@ -24,6 +24,8 @@ pub(crate) struct QueryBinder<'a> {
     catalog: &'a Catalog,
     /// The common tables in sight.
     common: BTreeMap<String, Relation>,
+    /// The texts of the views that were bound, in their order.
+    views: Vec<String>,
     /// How many queries lie around this one, those of views included.
     depth: usize,
 }
@@ -33,7 +35,12 @@ const QUERY_DEPTH_MAX: usize = 48;
 
 impl<'a> QueryBinder<'a> {
     pub(crate) fn new(catalog: &'a Catalog) -> Self {
-        Self { catalog, common: BTreeMap::new(), depth: 0 }
+        Self { catalog, common: BTreeMap::new(), views: Vec::new(), depth: 0 }
+    }
+
+    /// The texts of the views that the bound queries read, those that other views read included.
+    pub(crate) fn into_views(self) -> Vec<String> {
+        self.views
     }
 
     /// Binds a query that is not the whole statement: LIMIT has no meaning there.
@@ -80,8 +87,15 @@ impl<'a> QueryBinder<'a> {
     /// Binds a view's query.
     pub(crate) fn view(&mut self, view: &View) -> Bound<Relation> {
         // A view sees the catalog alone.
-        let mut inner = QueryBinder { catalog: self.catalog, common: BTreeMap::new(), depth: self.depth };
+        let mut inner = QueryBinder {
+            catalog: self.catalog,
+            common: BTreeMap::new(),
+            views: Vec::new(),
+            depth: self.depth,
+        };
         let relation = inner.inner_query(&view.definition.query);
+        self.views.push(view.text().to_owned());
+        self.views.append(&mut inner.views);
         relation
             .and_then(|relation| renamed(relation, &view.definition.columns, view.definition.name.span))
             .map_err(|error| error.within(&view.source))

@@ -74,6 +74,8 @@ pub struct PipelineRequest {
     pub sinks: Vec<PlannedSink>,
     /// The sources, by name.
     pub sources: Vec<PlannedSource>,
+    /// The statements that made the views which it reads, directly or through others.
+    pub views: Vec<String>,
     /// Whether every source ends.
     pub is_bounded: bool,
     /// `table.dml-sync`: it ends before the next statement begins.

@@ -25,6 +25,8 @@ use crate::types::SqlType;
 struct BoundInsert {
     table: Arc<Table>,
     relation: Relation,
+    /// The texts of the views that it reads.
+    views: Vec<String>,
     /// The columns of the sink.
     columns: Vec<(String, SqlType)>,
 }
@@ -63,6 +65,7 @@ impl Session {
             is_named: given.is_some(),
             sinks,
             sources,
+            views: bound.into_iter().flat_map(|insert| insert.views).collect(),
             is_synchronous: self.settings.boolean(DML_SYNC),
             shards: self
                 .settings
@@ -118,7 +121,9 @@ impl Session {
 
     fn insert(&self, insert: &Insert) -> Bound<BoundInsert> {
         let table = self.catalog.find_table(&insert.table)?;
-        let relation = QueryBinder::new(&self.catalog).query(&insert.query)?;
+        let mut binder = QueryBinder::new(&self.catalog);
+        let relation = binder.query(&insert.query)?;
+        let views = binder.into_views();
         if let Some((_, span)) = insert.query.limit {
             return Err(SqlError::unsupported(span, "LIMIT in INSERT is not supported yet"));
         }
@@ -147,7 +152,7 @@ impl Session {
         }
         let named = columns.iter().map(|column| (column.name.clone(), column.data_type.clone())).collect();
         let relation = relation.project(expressions, columns).without_idle_event_time();
-        Ok(BoundInsert { table, relation, columns: named })
+        Ok(BoundInsert { table, relation, views, columns: named })
     }
 
     fn sources(&self, tables: &[UsedTable]) -> Bound<Vec<PlannedSource>> {

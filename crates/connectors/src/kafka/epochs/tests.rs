@@ -1,12 +1,20 @@
-//! The record of the state topic.
+//! The record of the state topic, and commits that are interrupted.
 
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+use millstream_client::BrokerAddress;
+use millstream_client::transport::{Dialer, Transport};
 use millstream_engine::element::{Epoch, TimestampMs};
 use millstream_engine::epoch::{EpochRecord, SplitProgress};
 use millstream_engine::sink::Committable;
 use millstream_engine::source::{Position, SplitId};
 use proptest::prelude::*;
 
-use super::{decode_state, encode_state};
+use super::super::cluster::{Clusters, Connections};
+use super::{ConnectorError, EpochStore, KafkaEpochs, decode_state, encode_state};
 
 fn record() -> EpochRecord {
     EpochRecord {
@@ -42,4 +50,35 @@ proptest! {
         let _ = decode_state(&bytes);
         let _ = decode_state(&bytes[..at]);
     }
+}
+
+/// A broker that never answers; it says when somebody wants it.
+#[derive(Debug)]
+struct Silent(Sender<()>);
+
+impl Dialer for Silent {
+    fn dial<'a>(
+        &'a self,
+        _: &'a BrokerAddress,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Transport>> + Send + 'a>> {
+        // The test may have ended.
+        let _ = self.0.send(());
+        Box::pin(std::future::pending())
+    }
+}
+
+#[test]
+fn a_commit_that_nobody_answers_can_be_interrupted() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (dialled, dials) = channel();
+    let clusters = Clusters { bootstrap_servers: None, embedded: Some(Arc::new(Silent(dialled))) };
+    let connections = Connections::new(clusters, runtime.handle().clone());
+    let mut epochs = KafkaEpochs::new(&connections, &[], "group", "statement").unwrap();
+    let interrupt = epochs.interrupter().unwrap();
+    let committing = std::thread::spawn(move || epochs.commit(&record()));
+    dials.recv().unwrap();
+    interrupt();
+    let error = committing.join().unwrap().unwrap_err();
+    assert!(matches!(&error, ConnectorError::Unreachable { .. }), "{error}");
+    assert!(error.to_string().contains("interrupted"), "{error}");
 }
