@@ -59,6 +59,9 @@ pub(crate) struct Core {
     alive: Mutex<Option<mpsc::Sender<()>>>,
 }
 
+/// The right to run a task.
+pub(crate) struct TaskPermit(mpsc::Sender<()>);
+
 /// What [`Core`] is made of.
 pub(crate) struct Parts {
     pub(crate) config: BrokerConfig,
@@ -105,9 +108,30 @@ impl Core {
 
     /// Runs a task of the broker. Once the broker stops no new ones begin.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let Some(alive) = self.alive.lock().clone() else { return };
+        if let Some(permit) = self.permit() {
+            self.spawn_on(&self.runtime, permit, task);
+        }
+    }
+
+    /// The right to run a task; none once the broker stops.
+    pub(crate) fn permit(&self) -> Option<TaskPermit> {
+        self.alive.lock().clone().map(TaskPermit)
+    }
+
+    /// The runtime of the broker's tasks.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// As [`Core::spawn`], on another runtime.
+    pub(crate) fn spawn_on(
+        &self,
+        runtime: &Handle,
+        TaskPermit(alive): TaskPermit,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
         let mut aborting = self.aborting.subscribe();
-        self.runtime.spawn(async move {
+        runtime.spawn(async move {
             tokio::select! {
                 () = task => {}
                 _ = aborting.wait_for(|aborting| *aborting) => {}

@@ -7,11 +7,13 @@
 //! ```
 //!
 //! A connection is one task. It never waits on a disk: what has to is handed to the disk threads, and the task is woken
-//! when the answer is there.
+//! when the answer is there. Only a connection whose last requests have all been produce requests is served by threads of another
+//! runtime, which append by themselves and may wait for it (`docs/adr/0005-producers.md`).
 
 mod budget;
 mod in_process;
 mod listener;
+mod output;
 mod session;
 mod tcp;
 
@@ -19,4 +21,4 @@ pub(crate) use budget::ByteBudget;
 pub use in_process::InProcessConnection;
 pub(crate) use in_process::connect as connect_in_process;
 pub(crate) use listener::{bind_all, serve};
-pub(crate) use session::{Answer, Handling, Records};
+pub(crate) use session::{Answer, Handling};

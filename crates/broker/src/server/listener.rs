@@ -13,6 +13,7 @@ use crate::api::Caller;
 use crate::config::ListenerConfig;
 use crate::core::Core;
 use crate::error::{BrokerError, Result};
+use crate::storage::Delivery;
 
 /// How long accepting pauses when the process has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -95,7 +96,8 @@ pub(crate) async fn serve(listener: BoundListener, index: usize, core: Arc<Core>
             Ok((stream, peer)) => {
                 core.metrics.connections_accepted.inc();
                 prepare(&stream);
-                let caller = Caller { host: peer.ip().to_canonical().to_string(), listener: index };
+                let host = peer.ip().to_canonical().to_string();
+                let caller = Caller { host, listener: index, delivery: Delivery::Socket };
                 core.spawn(tcp::serve(stream, Arc::clone(&core), caller));
             }
             Err(error) => {

@@ -18,12 +18,10 @@ use millstream_wire::{ApiKey, WireError};
 use super::budget::Charge;
 use crate::api::{self, Call, Caller};
 use crate::core::Core;
+use crate::storage::Records;
 
 /// Requests of one connection that may be under way at once.
 const REQUESTS_IN_FLIGHT_MAX: usize = 512;
-
-/// Record batches in an answer. Cold ones are to become slices of files, which leave by `sendfile`.
-pub(crate) type Records = Bytes;
 
 /// What goes back for a request.
 #[derive(Debug)]
@@ -103,8 +101,7 @@ impl Session {
         if self.slots.is_empty() {
             return true;
         }
-        let is_produce = frame.starts_with(&ApiKey::Produce.code().to_be_bytes());
-        is_produce
+        is_produce(frame)
             && self.slots.len() < REQUESTS_IN_FLIGHT_MAX
             && self.slots.iter().all(|slot| slot.api_key == ApiKey::Produce)
     }
@@ -142,6 +139,11 @@ impl Session {
             _ => Poll::Pending,
         }
     }
+}
+
+/// Whether a request that starts with `frame` appends records.
+pub(crate) fn is_produce(frame: &[u8]) -> bool {
+    frame.starts_with(&ApiKey::Produce.code().to_be_bytes())
 }
 
 impl Drop for Session {

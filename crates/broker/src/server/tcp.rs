@@ -5,26 +5,31 @@
 //! is, writes as much as the socket takes (one vectored write for many answers) and reads what has come (one read for
 //! many requests). It reads no further while the budgets are used up, while it may begin nothing, or while the client does not
 //! read its answers.
+//!
+//! After some produce requests in a row the task moves to the threads that may append by themselves; before any other request
+//! begins it moves back.
 
-use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice};
+use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, BytesMut};
 use millstream_wire::WireError;
-use millstream_wire::frame::{self, Segment};
+use millstream_wire::frame;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
 
 use super::ByteBudget;
 use super::budget::Charge;
-use super::session::{Answer, Charges, Finished, Session};
+use super::output::Output;
+use super::session::{Answer, Charges, Session, is_produce};
 use crate::api::Caller;
-use crate::core::Core;
+use crate::core::{Core, TaskPermit};
 
 /// Room for pipelined small requests in one read, in bytes.
 const READ_CHUNK_BYTES: usize = 64 * 1024;
@@ -32,8 +37,8 @@ const READ_CHUNK_BYTES: usize = 64 * 1024;
 const RESERVE_BYTES_MAX: usize = 1024 * 1024;
 /// Answers beyond this many bytes wait in their slots until the client has read earlier ones.
 const OUTPUT_BYTES_HIGH: usize = 1024 * 1024;
-/// Buffers in one vectored write.
-const WRITE_SLICES_MAX: usize = 64;
+/// Produce requests in a row after which a connection is one that produces. Moving costs as much as a few of them.
+const PRODUCED_TO_MOVE: u32 = 8;
 
 /// Why a connection ended.
 enum End {
@@ -49,27 +54,77 @@ enum End {
     Unanswerable,
     /// The socket failed.
     Socket(io::Error),
+    /// It does not end: other threads are to go on with it.
+    Moves(Place),
 }
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve(stream: TcpStream, core: Arc<Core>, caller: Caller) {
-    let mut connection = Connection::new(stream, core, caller);
-    let mut stopping = connection.core.stopping.subscribe();
-    let stop = async move {
-        // The sender lives as long as the broker.
-        drop(stopping.wait_for(|stopping| *stopping).await);
-    };
-    let mut stop = std::pin::pin!(stop);
-    let mut stopped = false;
-    let end = poll_fn(|context| {
-        if !stopped && stop.as_mut().poll(context).is_ready() {
-            stopped = true;
-            connection.stopping = true;
+    Serving::new(Connection::new(stream, core, caller)).await;
+}
+
+/// The task of a connection: a future with a name, so that it can go on elsewhere.
+struct Serving {
+    /// None once it has gone.
+    connection: Option<Connection>,
+    /// Ready when the broker stops.
+    stop: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Serving {
+    fn new(connection: Connection) -> Self {
+        let mut stopping = connection.core.stopping.subscribe();
+        let stop = async move {
+            // The sender lives as long as the broker.
+            drop(stopping.wait_for(|stopping| *stopping).await);
+        };
+        Self { connection: Some(connection), stop: Box::pin(stop) }
+    }
+}
+
+impl Future for Serving {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Self { connection: slot, stop } = &mut *self;
+        while let Some(connection) = slot {
+            if !connection.stopping && stop.as_mut().poll(context).is_ready() {
+                connection.stopping = true;
+            }
+            match ready!(connection.poll(context)) {
+                End::Moves(place) => match (connection.core.permit(), slot.take()) {
+                    (Some(permit), Some(connection)) => connection.move_to(place, permit),
+                    // The broker stops: it answers what has begun.
+                    (_, connection) => {
+                        *slot = connection.map(|connection| Connection { stopping: true, ..connection });
+                    }
+                },
+                end => {
+                    connection.report(end);
+                    *slot = None;
+                }
+            }
         }
-        connection.poll(context)
-    })
-    .await;
-    connection.report(end);
+        Poll::Ready(())
+    }
+}
+
+/// Which threads serve a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Those that never wait for a disk.
+    Sockets,
+    /// Those that produce requests, and nothing else, may make wait for a disk.
+    Producers,
+}
+
+impl Place {
+    fn runtime(self, core: &Core) -> Option<&Handle> {
+        match self {
+            Self::Sockets => Some(core.runtime()),
+            Self::Producers => core.disks.producers(),
+        }
+    }
 }
 
 struct Connection {
@@ -87,6 +142,9 @@ struct Connection {
     last_active: Instant,
     end_of_input: bool,
     stopping: bool,
+    place: Place,
+    /// Produce requests since the last other one.
+    produced_in_a_row: u32,
 }
 
 impl Connection {
@@ -107,6 +165,35 @@ impl Connection {
             last_active: now,
             end_of_input: false,
             stopping: false,
+            place: Place::Sockets,
+            produced_in_a_row: 0,
+        }
+    }
+
+    /// Goes on with another runtime's threads.
+    fn move_to(self, place: Place, permit: TaskPermit) {
+        let core = Arc::clone(&self.core);
+        let Some(runtime) = place.runtime(&core) else { return };
+        // The socket and the timer become the other runtime's.
+        let _entered = runtime.enter();
+        let idle = Box::pin(tokio::time::sleep_until(self.last_active + core.config.connections_max_idle));
+        match self.stream.into_std().and_then(TcpStream::from_std) {
+            Ok(stream) => {
+                core.spawn_on(runtime, permit, Serving::new(Self { stream, idle, place, ..self }));
+            }
+            Err(error) => tracing::debug!(%error, "connection lost"),
+        }
+    }
+
+    /// The place where a request has to begin, if it is not here.
+    fn other_place(&mut self, is_produce: bool) -> Option<Place> {
+        self.produced_in_a_row = if is_produce { self.produced_in_a_row.saturating_add(1) } else { 0 };
+        match self.place {
+            Place::Producers if !is_produce => Some(Place::Sockets),
+            Place::Sockets if self.produced_in_a_row >= PRODUCED_TO_MOVE => {
+                self.core.disks.producers().is_some().then_some(Place::Producers)
+            }
+            _ => None,
         }
     }
 
@@ -130,7 +217,7 @@ impl Connection {
 
     /// Does what can be done at once; says whether that was anything.
     fn turn(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
-        let mut progress = self.begin_requests(context).map_err(End::Garbage)?;
+        let mut progress = self.begin_requests(context)?;
         progress |= self.collect_answers(context)?;
         progress |= self.write(context).map_err(End::Socket)?;
         progress |= self.read(context).map_err(End::Socket)?;
@@ -141,19 +228,25 @@ impl Connection {
         Ok(progress)
     }
 
-    fn begin_requests(&mut self, context: &mut Context<'_>) -> Result<bool, WireError> {
+    fn begin_requests(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
         let mut progress = false;
-        while !self.stopping && self.output.bytes < OUTPUT_BYTES_HIGH {
-            if !self.take_length(context)? {
+        // Whatever has come is begun before any disk thread is woken for it.
+        let core = Arc::clone(&self.core);
+        let _held = core.disks.hold();
+        while !self.stopping && self.output.bytes() < OUTPUT_BYTES_HIGH {
+            if !self.take_length(context).map_err(End::Garbage)? {
                 break;
             }
             let Some(length) = self.frame_bytes else { break };
             if self.input.len() < length || !self.session.can_start(&self.input[..length]) {
                 break;
             }
+            if let Some(place) = self.other_place(is_produce(&self.input[..length])) {
+                return Err(End::Moves(place));
+            }
             let frame = self.input.split_to(length).freeze();
             self.frame_bytes = None;
-            self.session.start(frame, self.charges.take())?;
+            self.session.start(frame, self.charges.take()).map_err(End::Garbage)?;
             progress = true;
         }
         Ok(progress)
@@ -197,7 +290,7 @@ impl Connection {
 
     fn collect_answers(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
         let mut progress = false;
-        while self.output.bytes < OUTPUT_BYTES_HIGH {
+        while self.output.bytes() < OUTPUT_BYTES_HIGH {
             let Poll::Ready(finished) = self.session.poll_answer(context) else { break };
             if matches!(finished.answer, Answer::Close) {
                 return Err(End::Unanswerable);
@@ -211,13 +304,9 @@ impl Connection {
     fn write(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
         let mut progress = false;
         while !self.output.is_empty() {
-            let written = self.output.with_slices(|slices| self.stream.try_write_vectored(slices));
-            match written {
+            match self.output.write(&self.stream) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    self.output.advance(written);
-                    progress = true;
-                }
+                Ok(_) => progress = true,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     match self.stream.poll_write_ready(context) {
                         Poll::Ready(ready) => ready?,
@@ -233,20 +322,17 @@ impl Connection {
     fn read(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
         let mut progress = false;
         while let Some(room) = self.room_to_read() {
-            match self.stream.poll_read_ready(context) {
-                Poll::Ready(ready) => ready?,
-                Poll::Pending => break,
-            }
             self.input.reserve(room);
-            match self.stream.try_read_buf(&mut self.input) {
-                Ok(0) => self.end_of_input = true,
-                Ok(read) => {
+            // This way of reading knows that the socket is empty when it has filled only a part of the room.
+            match std::pin::pin!(self.stream.read_buf(&mut self.input)).poll(context) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0)) => self.end_of_input = true,
+                Poll::Ready(Ok(read)) => {
                     self.core.metrics.bytes_in.inc_by(read as u64);
                     progress = true;
                     break;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
+                Poll::Ready(Err(error)) => return Err(error),
             }
         }
         if self.input.is_empty() && !progress {
@@ -258,7 +344,7 @@ impl Connection {
 
     /// How many bytes to make room for, or none when reading has to wait.
     fn room_to_read(&self) -> Option<usize> {
-        if self.end_of_input || self.stopping || self.output.bytes >= OUTPUT_BYTES_HIGH {
+        if self.end_of_input || self.stopping || self.output.bytes() >= OUTPUT_BYTES_HIGH {
             return None;
         }
         match self.frame_bytes {
@@ -300,78 +386,8 @@ impl Connection {
             End::Unanswerable => {
                 tracing::info!(%host, listener, "connection closed, a request has no answer but failed");
             }
+            End::Moves(_) => {}
             End::Socket(error) => tracing::debug!(%host, listener, %error, "connection lost"),
-        }
-    }
-}
-
-/// Answers on their way out.
-#[derive(Default)]
-struct Output {
-    chunks: VecDeque<Bytes>,
-    bytes: usize,
-    /// Bytes ever pushed and ever written: an answer's charges go when the second passes its end.
-    pushed: u64,
-    written: u64,
-    charges: VecDeque<(u64, Charges)>,
-}
-
-impl Output {
-    fn is_empty(&self) -> bool {
-        self.bytes == 0
-    }
-
-    fn push(&mut self, finished: Finished) {
-        match finished.answer {
-            Answer::Whole(bytes) => self.push_chunk(bytes),
-            Answer::Parts(frame) => {
-                for segment in frame.into_segments() {
-                    match segment {
-                        Segment::Bytes(bytes) | Segment::Payload(bytes) => self.push_chunk(bytes),
-                    }
-                }
-            }
-            Answer::Silent | Answer::Close => {}
-        }
-        if let Some(charges) = finished.charges
-            && self.written < self.pushed
-        {
-            self.charges.push_back((self.pushed, charges));
-        }
-    }
-
-    fn push_chunk(&mut self, chunk: Bytes) {
-        if chunk.is_empty() {
-            return;
-        }
-        self.bytes += chunk.len();
-        self.pushed += chunk.len() as u64;
-        self.chunks.push_back(chunk);
-    }
-
-    fn with_slices<T>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> T) -> T {
-        let mut slices = [IoSlice::new(&[]); WRITE_SLICES_MAX];
-        let mut count = 0;
-        for (slice, chunk) in slices.iter_mut().zip(&self.chunks) {
-            *slice = IoSlice::new(chunk);
-            count += 1;
-        }
-        write(&slices[..count])
-    }
-
-    fn advance(&mut self, mut written: usize) {
-        self.bytes -= written;
-        self.written += written as u64;
-        while let Some(front) = self.chunks.front_mut() {
-            if written < front.len() {
-                front.advance(written);
-                break;
-            }
-            written -= front.len();
-            self.chunks.pop_front();
-        }
-        while self.charges.front().is_some_and(|(end, _)| *end <= self.written) {
-            self.charges.pop_front();
         }
     }
 }

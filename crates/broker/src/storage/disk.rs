@@ -4,20 +4,38 @@
 //! all that is queued at once, so that many small appends cost one wake-up. Readers: any of them takes the next job; a cold
 //! read holds up one thread and no append.
 //!
+//! Waking a thread costs more than a small append, so whoever has several things to do holds the wake-ups back meanwhile
+//! ([`DiskThreads::hold`]): a connection does for all requests that one read of its socket has brought.
+//!
+//! Handing an append over and its answer back costs several times what a small append does. So connections that only produce are
+//! served by threads of their own ([`DiskThreads::producers`]), which may wait for disks and do appends themselves wherever
+//! the partition's writer has nothing to do; otherwise the writer's queue keeps the order. There is one such thread more than
+//! there are writers, so one is always left to serve sockets.
+//!
 //! Queues hold what connections may have in flight, which their budgets bound.
 
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 use crate::error::{BrokerError, Result};
 
 /// Something to do on a disk thread.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
+
+thread_local! {
+    /// What this thread holds back for writers, by their index; none while it holds nothing back.
+    static HELD: RefCell<Option<Vec<(usize, Job)>>> = const { RefCell::new(None) };
+    /// Whether this thread may wait for disks.
+    static MAY_WAIT: Cell<bool> = const { Cell::new(false) };
+}
 
 /// The queue of one thread, or of several that share it.
 #[derive(Default)]
@@ -31,14 +49,39 @@ struct State {
     jobs: VecDeque<Job>,
     stopped: bool,
     sleeping: usize,
+    /// Whether another thread does a writer's work now.
+    borrowed: bool,
 }
 
 impl Queue {
-    fn push(&self, job: Job) {
+    fn push(&self, jobs: impl Iterator<Item = Job>) {
         let mut state = self.state.lock();
-        state.jobs.push_back(job);
-        // A thread that is awake looks again before it sleeps.
-        if state.sleeping > 0 {
+        state.jobs.extend(jobs);
+        // A thread that is awake looks again before it sleeps, and so does who does a writer's work.
+        let sleeps = state.sleeping > 0 && !state.borrowed;
+        drop(state);
+        if sleeps {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Does jobs on this thread when the writer has nothing to do, else gives them to it.
+    fn run_here(&self, jobs: impl Iterator<Item = Job>) {
+        {
+            let mut state = self.state.lock();
+            let is_free = state.sleeping > 0 && state.jobs.is_empty() && !state.borrowed;
+            if !is_free {
+                drop(state);
+                return self.push(jobs);
+            }
+            state.borrowed = true;
+        }
+        jobs.for_each(run);
+        let mut state = self.state.lock();
+        state.borrowed = false;
+        let has_more = !state.jobs.is_empty() || state.stopped;
+        drop(state);
+        if has_more {
             self.changed.notify_one();
         }
     }
@@ -46,8 +89,8 @@ impl Queue {
     /// The next jobs: all of them, or one where others take from the same queue.
     fn take(&self, taken: &mut VecDeque<Job>, all: bool) -> bool {
         let mut state = self.state.lock();
-        while state.jobs.is_empty() {
-            if state.stopped {
+        while state.jobs.is_empty() || state.borrowed {
+            if state.stopped && !state.borrowed {
                 return false;
             }
             state.sleeping += 1;
@@ -70,12 +113,41 @@ impl Queue {
     fn run(&self, all: bool) {
         let mut taken = VecDeque::new();
         while self.take(&mut taken, all) {
-            for job in taken.drain(..) {
-                // A defect in one job must not take the disk away from all others.
-                if catch_unwind(AssertUnwindSafe(job)).is_err() {
-                    tracing::error!("a job on a disk thread panicked; whoever waits for it gets an error");
-                }
-            }
+            taken.drain(..).for_each(run);
+        }
+    }
+}
+
+/// A defect in one job must not take the disk away from all others.
+fn run(job: Job) {
+    if catch_unwind(AssertUnwindSafe(job)).is_err() {
+        tracing::error!("a job on a disk thread panicked; whoever waits for it gets an error");
+    }
+}
+
+/// Threads that serve producers, which are started when the first comes.
+#[derive(Default)]
+struct Producers(OnceLock<Option<Runtime>>);
+
+impl Producers {
+    fn handle(&self, threads: usize) -> Option<&Handle> {
+        let start = || {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(threads).thread_name("produce").enable_all();
+            let runtime = builder.on_thread_start(|| MAY_WAIT.set(true)).build();
+            runtime
+                .inspect_err(|error| tracing::warn!(%error, "no threads for producers, which costs speed"))
+                .ok()
+        };
+        self.0.get_or_init(start).as_ref().map(Runtime::handle)
+    }
+}
+
+impl Drop for Producers {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take().flatten() {
+            // Its tasks have ended, or the broker is dropped as in a crash, maybe by a thread that must not wait.
+            runtime.shutdown_background();
         }
     }
 }
@@ -85,13 +157,19 @@ pub(crate) struct DiskThreads {
     writers: Vec<Arc<Queue>>,
     readers: Arc<Queue>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    producers: Producers,
 }
 
 impl DiskThreads {
     /// Starts `count` writers and as many readers.
     pub(crate) fn start(count: usize) -> Result<Self> {
         let writers: Vec<_> = (0..count).map(|_| Arc::new(Queue::default())).collect();
-        let threads = Self { writers, readers: Arc::default(), threads: Mutex::default() };
+        let threads = Self {
+            writers,
+            readers: Arc::default(),
+            threads: Mutex::default(),
+            producers: Producers::default(),
+        };
         for (index, queue) in threads.writers.iter().enumerate() {
             threads.spawn(format!("log-write-{index}"), queue, true)?;
         }
@@ -113,12 +191,33 @@ impl DiskThreads {
 
     /// Has the writer of a partition do something, after all that it was given before.
     pub(crate) fn write(&self, partition_hash: usize, job: Job) {
-        self.writers[partition_hash % self.writers.len()].push(job);
+        let writer = partition_hash % self.writers.len();
+        let job = HELD.with_borrow_mut(|held| match held {
+            Some(held) => {
+                held.push((writer, job));
+                None
+            }
+            None => Some(job),
+        });
+        if let Some(job) = job {
+            self.writers[writer].push(std::iter::once(job));
+        }
+    }
+
+    /// Holds back what this thread gives to writers until the guard is dropped, which must be before it waits for anything.
+    pub(crate) fn hold(&self) -> Held<'_> {
+        HELD.with_borrow_mut(|held| _ = held.get_or_insert_default());
+        Held { disks: self, _this_thread: PhantomData }
+    }
+
+    /// The runtime for connections that only produce; none when the system has no more threads.
+    pub(crate) fn producers(&self) -> Option<&Handle> {
+        self.producers.handle(self.writers.len() + 1)
     }
 
     /// Has any reader do something.
     pub(crate) fn read(&self, job: Job) {
-        self.readers.push(job);
+        self.readers.push(std::iter::once(job));
     }
 
     /// Has any reader do something, and gives its result.
@@ -139,6 +238,28 @@ impl DiskThreads {
         for thread in std::mem::take(&mut *self.threads.lock()) {
             // Jobs that panic are caught, so a thread ends in order.
             drop(thread.join());
+        }
+    }
+}
+
+/// Holds jobs back; see [`DiskThreads::hold`].
+pub(crate) struct Held<'a> {
+    disks: &'a DiskThreads,
+    /// What is held back is this thread's.
+    _this_thread: PhantomData<*const ()>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut held = HELD.take().unwrap_or_default();
+        // Stable: what one writer gets stays in order.
+        held.sort_by_key(|(writer, _)| *writer);
+        let mut held = held.into_iter().peekable();
+        while let Some((writer, first)) = held.next() {
+            let others =
+                std::iter::from_fn(|| held.next_if(|(other, _)| *other == writer).map(|(_, job)| job));
+            let (queue, jobs) = (&self.disks.writers[writer], std::iter::once(first).chain(others));
+            if MAY_WAIT.get() { queue.run_here(jobs) } else { queue.push(jobs) }
         }
     }
 }

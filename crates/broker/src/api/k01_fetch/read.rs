@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use millstream_log::{LogError, PartitionLog, ReadBound, ReadRequest, ReadSlices};
 use millstream_wire::ErrorCode;
 use millstream_wire::messages::fetch_response::{EpochEndOffset, PartitionData};
@@ -14,7 +13,7 @@ use millstream_wire::messages::fetch_response::{EpochEndOffset, PartitionData};
 use super::{DIVERGENCE_SINCE, Plan, Target};
 use crate::core::Core;
 use crate::error_code;
-use crate::server::Records;
+use crate::storage::{Delivery, Records};
 
 /// What a look came to.
 pub(super) enum Round {
@@ -54,6 +53,7 @@ pub(super) async fn round(core: &Arc<Core>, plan: Plan, is_last: bool) -> Round 
                 max_bytes: 0,
                 read_committed: false,
                 version: DIVERGENCE_SINCE,
+                delivery: Delivery::Memory,
             };
             Round::Done(Vec::new(), plan)
         }
@@ -90,7 +90,7 @@ fn quiet(plan: &Plan, target: &Target) -> Option<PartitionData<Records>> {
         last_stable_offset,
         aborted: None,
     };
-    nothing_new.then(|| answered(plan, wanted.index, &slices, Bytes::new()))
+    nothing_new.then(|| answered(plan, wanted.index, &slices, Records::default()))
 }
 
 /// Finds and reads on a disk thread; none when there is too little.
@@ -120,7 +120,7 @@ fn on_disk(core: &Core, plan: &Plan, max_bytes: u64, is_enough: bool) -> Option<
     let partitions = found.into_iter().zip(&plan.targets).map(|(found, target)| {
         let index = target.wanted.index;
         match found {
-            Found::Slices(slices) => match core.buffers.read(&slices) {
+            Found::Slices(slices) => match core.buffers.read(&slices, plan.delivery) {
                 Ok(records) => answered(plan, index, &slices, records),
                 Err(error) => {
                     tracing::error!(index, %error, "records cannot be read");
@@ -131,7 +131,7 @@ fn on_disk(core: &Core, plan: &Plan, max_bytes: u64, is_enough: bool) -> Option<
                 PartitionData { log_start_offset, ..failed(index, error) }
             }
             Found::Diverges(diverging_epoch, slices) => {
-                PartitionData { diverging_epoch, ..answered(plan, index, &slices, Bytes::new()) }
+                PartitionData { diverging_epoch, ..answered(plan, index, &slices, Records::default()) }
             }
         }
     });
@@ -205,7 +205,7 @@ fn failed(index: i32, error: ErrorCode) -> PartitionData<Records> {
         partition_index: index,
         error_code: error.code(),
         high_watermark: -1,
-        records: Some(Bytes::new()),
+        records: Some(Records::default()),
         ..PartitionData::default()
     }
 }

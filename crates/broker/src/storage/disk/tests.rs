@@ -28,3 +28,63 @@ fn a_panicking_job_harms_no_other() {
     assert_eq!(count.load(Ordering::Relaxed), 1);
     threads.stop();
 }
+
+/// A thread that may wait for disks, with a part of `count` numbers to write to each of two writers.
+fn write_as_producer(threads: &Arc<DiskThreads>, seen: &[Arc<Mutex<Vec<usize>>>; 2], producer: usize) {
+    MAY_WAIT.set(true);
+    for number in (0..1000).step_by(4) {
+        let _held = threads.hold();
+        for number in number..number + 4 {
+            let writer = number % 2;
+            let seen = Arc::clone(&seen[writer]);
+            threads.write(writer, Box::new(move || seen.try_lock().unwrap().push(producer * 1000 + number)));
+        }
+    }
+}
+
+#[test]
+fn work_on_borrowed_queues_keeps_each_threads_order_and_runs_one_at_a_time() {
+    let threads = Arc::new(DiskThreads::start(2).unwrap());
+    let seen: [Arc<Mutex<Vec<usize>>>; 2] = Default::default();
+    std::thread::scope(|scope| {
+        for producer in 0..3 {
+            let (threads, seen) = (&threads, &seen);
+            scope.spawn(move || write_as_producer(threads, seen, producer));
+        }
+        // A thread that may not wait writes as well.
+        for number in 3000..4000 {
+            let seen = Arc::clone(&seen[number % 2]);
+            threads.write(
+                number % 2,
+                Box::new(move || {
+                    let mut seen = seen.try_lock().unwrap();
+                    seen.push(number);
+                }),
+            );
+        }
+    });
+    threads.stop();
+    for (writer, seen) in seen.iter().enumerate() {
+        let seen = seen.lock();
+        for writing in 0..4 {
+            let own = seen.iter().copied().filter(|number| number / 1000 == writing);
+            let expected = (writing * 1000..(writing + 1) * 1000).filter(|number| number % 2 == writer);
+            assert!(own.eq(expected), "writer {writer}, thread {writing}");
+        }
+    }
+}
+
+#[test]
+fn what_is_held_back_runs_in_order_when_the_guard_is_dropped() {
+    let threads = DiskThreads::start(1).unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let held = threads.hold();
+    for number in 0..10 {
+        let sender = sender.clone();
+        threads.write(number, Box::new(move || sender.send(number).unwrap()));
+    }
+    assert!(HELD.with_borrow(|held| held.as_ref().is_some_and(|held| held.len() == 10)));
+    drop(held);
+    assert!((0..10).all(|number| receiver.recv().unwrap() == number));
+    threads.stop();
+}
