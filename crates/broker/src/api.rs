@@ -24,6 +24,11 @@ mod k20_delete_topics;
 mod k21_delete_records;
 mod k22_init_producer_id;
 mod k23_offset_for_leader_epoch;
+mod k24_add_partitions_to_txn;
+mod k25_add_offsets_to_txn;
+mod k26_end_txn;
+mod k27_write_txn_markers;
+mod k28_txn_offset_commit;
 mod k32_describe_configs;
 mod k33_alter_configs;
 mod k35_describe_log_dirs;
@@ -32,6 +37,9 @@ mod k42_delete_groups;
 mod k44_incremental_alter_configs;
 mod k47_offset_delete;
 mod k60_describe_cluster;
+mod k61_describe_producers;
+mod k65_describe_transactions;
+mod k66_list_transactions;
 mod k68_consumer_group_heartbeat;
 mod k69_consumer_group_describe;
 mod k74_list_config_resources;
@@ -138,6 +146,11 @@ pub(crate) const APIS: &[Api] = &[
     k21_delete_records::API,
     k22_init_producer_id::API,
     k23_offset_for_leader_epoch::API,
+    k24_add_partitions_to_txn::API,
+    k25_add_offsets_to_txn::API,
+    k26_end_txn::API,
+    k27_write_txn_markers::API,
+    k28_txn_offset_commit::API,
     k32_describe_configs::API,
     k33_alter_configs::API,
     k35_describe_log_dirs::API,
@@ -146,6 +159,9 @@ pub(crate) const APIS: &[Api] = &[
     k44_incremental_alter_configs::API,
     k47_offset_delete::API,
     k60_describe_cluster::API,
+    k61_describe_producers::API,
+    k65_describe_transactions::API,
+    k66_list_transactions::API,
     k68_consumer_group_heartbeat::API,
     k69_consumer_group_describe::API,
     k74_list_config_resources::API,

@@ -12,14 +12,16 @@ use tokio::sync::mpsc;
 use crate::config::BrokerConfig;
 use crate::coordinator::classic::GroupLimits;
 use crate::coordinator::consumer::ConsumerSettings;
-use crate::coordinator::{CoordinatorConfig, GroupCoordinator};
-use crate::core::{self, Advertised, Core, Parts};
+use crate::coordinator::transactions::{TransactionConfig, TransactionCoordinator, TransactionHost};
+use crate::coordinator::{CoordinatorConfig, CoordinatorLog, GroupCoordinator};
+use crate::core::{self, Advertised, Coordinators, Core, Parts};
 use crate::error::Result;
 use crate::metrics::Exporter;
 use crate::server::{self, InProcessConnection};
 use crate::storage::DiskThreads;
-use crate::storage::offsets_topic::OffsetsTopic;
-use crate::storage::topics::OFFSETS_TOPIC;
+use crate::storage::coordinator_topic::CoordinatorTopic;
+use crate::storage::participants::Participants;
+use crate::storage::topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 
 /// How often memory that nobody uses is given back.
 const TRIM_INTERVAL: Duration = Duration::from_secs(10);
@@ -97,17 +99,17 @@ impl Broker {
         };
         let path = config.data_dir.clone();
         let store = disks.run(move || LogStore::open(&path, options)).await??;
-        let offsets_topic = Arc::new(OffsetsTopic::default());
-        let groups = new_coordinator(&config, &store, &offsets_topic, &clock);
+        let coordinators = new_coordinators(&config, &store, &clock);
         let advertised = bound.iter().map(|listener| Advertised {
             host: listener.advertised_host.clone(),
             port: listener.advertised_port,
         });
         let advertised = advertised.collect();
         let (alive, tasks) = mpsc::channel(1);
-        let parts = Parts { config, store, disks, groups, offsets_topic, advertised, clock, alive };
+        let parts = Parts { config, store, disks, coordinators, advertised, clock, alive };
         let core = Core::new(parts);
         core.load_groups();
+        core.load_transactions().await?;
         start_background(&core);
         let mut listeners = Vec::with_capacity(bound.len());
         for (index, listener) in bound.into_iter().enumerate() {
@@ -187,10 +189,50 @@ impl Drop for Broker {
     }
 }
 
-fn new_coordinator(
+fn new_coordinators(config: &BrokerConfig, store: &LogStore, clock: &Arc<dyn Clock>) -> Coordinators {
+    let offsets_topic = Arc::new(CoordinatorTopic::default());
+    let transactions_topic = Arc::new(CoordinatorTopic::default());
+    let participants = Arc::new(Participants::default());
+    Coordinators {
+        groups: new_group_coordinator(config, store, &offsets_topic, clock),
+        transactions: new_transaction_coordinator(config, store, &transactions_topic, &participants, clock),
+        offsets_topic,
+        transactions_topic,
+        participants,
+    }
+}
+
+/// The number of partitions of a coordinator's topic decides what is kept where: that of an existing one counts.
+fn shard_count(store: &LogStore, topic: &str, configured: i32) -> i32 {
+    let existing = store.topic(topic).and_then(|topic| i32::try_from(topic.partitions.len()).ok());
+    existing.unwrap_or(configured)
+}
+
+fn new_transaction_coordinator(
     config: &BrokerConfig,
     store: &LogStore,
-    offsets_topic: &Arc<OffsetsTopic>,
+    transactions_topic: &Arc<CoordinatorTopic>,
+    participants: &Arc<Participants>,
+    clock: &Arc<dyn Clock>,
+) -> Arc<TransactionCoordinator> {
+    let clock = Arc::clone(clock);
+    TransactionCoordinator::new(
+        TransactionConfig {
+            timeout_max: config.transaction_timeout_max,
+            id_expiration: config.transactional_id_expiration,
+            coordinator_epoch: store.leader_epoch(),
+        },
+        shard_count(store, TRANSACTIONS_TOPIC, config.transactions_partitions),
+        Arc::clone(transactions_topic) as Arc<dyn CoordinatorLog>,
+        Arc::clone(participants) as Arc<dyn TransactionHost>,
+        Arc::new(move || core::now(&*clock)),
+    )
+}
+
+fn new_group_coordinator(
+    config: &BrokerConfig,
+    store: &LogStore,
+    offsets_topic: &Arc<CoordinatorTopic>,
     clock: &Arc<dyn Clock>,
 ) -> Arc<GroupCoordinator> {
     let limits = GroupLimits {
@@ -215,13 +257,11 @@ fn new_coordinator(
         metadata_bytes_max: config.offset_metadata_bytes_max,
         offsets_retention: config.offsets_retention,
     };
-    // The number of partitions of an existing topic decides where groups are.
-    let existing = store.topic(OFFSETS_TOPIC).and_then(|topic| i32::try_from(topic.partitions.len()).ok());
     let clock = Arc::clone(clock);
     GroupCoordinator::new(
         coordinator,
-        existing.unwrap_or(config.offsets_partitions),
-        Arc::clone(offsets_topic) as Arc<dyn crate::coordinator::OffsetsLog>,
+        shard_count(store, OFFSETS_TOPIC, config.offsets_partitions),
+        Arc::clone(offsets_topic) as Arc<dyn CoordinatorLog>,
         Arc::clone(offsets_topic) as Arc<dyn crate::coordinator::topics::TopicSource>,
         Arc::new(move || core::now(&*clock)),
     )
@@ -248,6 +288,8 @@ fn start_background(core: &Arc<Core>) {
         }
     });
     every(core, config.offsets_retention_check_interval, |core| core.groups.expire());
+    every(core, config.transaction_abort_interval, |core| core.transactions.on_time());
+    every(core, config.transactional_id_expiration_interval, |core| core.transactions.expire());
     every(core, TRIM_INTERVAL, |core| core.buffers.trim());
 }
 

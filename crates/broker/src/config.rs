@@ -183,6 +183,16 @@ pub struct BrokerConfig {
     pub offsets_retention_check_interval: Duration,
     /// `offset.metadata.max.bytes`: largest note a client may leave with an offset.
     pub offset_metadata_bytes_max: usize,
+    /// `transaction.state.log.num.partitions`: partitions of `__transaction_state` when it is created.
+    pub transactions_partitions: i32,
+    /// `transaction.max.timeout.ms`: longest time that a producer may give its transactions.
+    pub transaction_timeout_max: Duration,
+    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`: how often transactions are looked for that take too long.
+    pub transaction_abort_interval: Duration,
+    /// `transactional.id.expiration.ms`: how long a transactional id is remembered that nobody uses.
+    pub transactional_id_expiration: Duration,
+    /// `transaction.remove.expired.transaction.cleanup.interval.ms`: how often such ids are looked for.
+    pub transactional_id_expiration_interval: Duration,
     /// `log.retention.check.interval.ms`: how often old segments are looked for.
     pub retention_check_interval: Duration,
     /// `log.flush.offset.checkpoint.interval.ms`: how often recovery points are written; what lies behind them is checked
@@ -223,6 +233,11 @@ impl BrokerConfig {
             offsets_retention: Duration::from_secs(7 * 24 * 60 * 60),
             offsets_retention_check_interval: Duration::from_secs(10 * 60),
             offset_metadata_bytes_max: 4096,
+            transactions_partitions: 50,
+            transaction_timeout_max: Duration::from_secs(15 * 60),
+            transaction_abort_interval: Duration::from_secs(10),
+            transactional_id_expiration: Duration::from_secs(7 * 24 * 60 * 60),
+            transactional_id_expiration_interval: Duration::from_secs(60 * 60),
             retention_check_interval: Duration::from_secs(5 * 60),
             checkpoint_interval: Duration::from_secs(60),
             disk_threads: (cores / 2).clamp(1, 8),
@@ -240,6 +255,7 @@ impl BrokerConfig {
         };
         positive("num.partitions", i64::from(self.num_partitions))?;
         positive("offsets.topic.num.partitions", i64::from(self.offsets_partitions))?;
+        positive("transaction.state.log.num.partitions", i64::from(self.transactions_partitions))?;
         positive("num.io.threads", i64::try_from(self.disk_threads).unwrap_or(i64::MAX))?;
         if self.node_id < 0 {
             let value = self.node_id.to_string();

@@ -3,7 +3,7 @@
 //! ```text
 //!   API handlers ──► GroupCoordinator ── hash of the group id ──► Shard (one per partition of __consumer_offsets)
 //!                         │                                         ├── groups: kind (state machine) + offsets
-//!                      timers                                       └── writes ──► OffsetsLog ──► back into the shard
+//!                      timers                                       └── writes ──► CoordinatorLog ──► back into the shard
 //! ```
 //!
 //! A shard's lock is held while a request is applied and its records are handed to the log, so that records are in the
@@ -16,7 +16,9 @@
 //! - every state that a client was told of is in `__consumer_offsets`: a restart rebuilds shards from it;
 //! - a group kind is a state machine of its own ([`GroupKind`]); offsets, storage and timers know none of them in detail.
 //!
-//! Not here yet: share and streams groups, transactional commits.
+//! Transactions have a coordinator of their own ([`transactions`]); here are the offsets that belong to them.
+//!
+//! Not here yet: share and streams groups.
 
 pub(crate) mod classic;
 pub(crate) mod consumer;
@@ -29,6 +31,8 @@ mod requests;
 mod shard;
 mod timers;
 pub(crate) mod topics;
+mod transactional_offsets;
+pub(crate) mod transactions;
 
 #[cfg(test)]
 mod tests;
@@ -48,21 +52,44 @@ use topics::{TopicSource, Topics};
 pub(crate) use group::{Group, GroupKind};
 pub(crate) use records::EncodedRecord;
 pub(crate) use requests::{CommitOffset, CommitRequest, FetchRequest, FetchedOffset, GroupDescription};
+pub(crate) use transactional_offsets::TransactionalCommit;
 
 /// Called when an append is over.
 pub(crate) type AppendDone = Box<dyn FnOnce(Result<(), ErrorCode>) + Send>;
 
-/// Is shown the key and value of one record after another.
-pub(crate) type RecordVisitor<'a> = dyn FnMut(&[u8], Option<&[u8]>) + 'a;
+/// A producer in one of its epochs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ProducerIdentity {
+    pub(crate) id: i64,
+    pub(crate) epoch: i16,
+}
 
-/// Where the coordinator keeps its records: `__consumer_offsets`, or memory in tests.
-pub(crate) trait OffsetsLog: Send + Sync + 'static {
+/// Records that a coordinator appends as one batch.
+#[derive(Debug)]
+pub(crate) struct CoordinatorBatch {
+    pub(crate) records: Vec<EncodedRecord>,
+    pub(crate) timestamp_ms: i64,
+    /// Whose transaction the records belong to: they count once it is committed.
+    pub(crate) transaction: Option<ProducerIdentity>,
+}
+
+/// What a coordinator finds in its topic when it reads it again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Replayed<'a> {
+    /// A record, by itself or in the transaction of a producer id.
+    Record { key: &'a [u8], value: Option<&'a [u8]>, transaction: Option<i64> },
+    /// The open transaction of a producer id ended here.
+    EndOfTransaction { producer_id: i64, committed: bool },
+}
+
+/// Where a coordinator keeps its records: its topic, or memory in tests.
+pub(crate) trait CoordinatorLog: Send + Sync + 'static {
     /// Appends records to a partition after all that were given before; `done` is called once they are as safe as
     /// the fsync policy asks, in the order of the calls, and never from within this call while it holds a lock.
-    fn append(&self, partition: i32, records: Vec<EncodedRecord>, timestamp_ms: i64, done: AppendDone);
+    fn append(&self, partition: i32, batch: CoordinatorBatch, done: AppendDone);
 
     /// Reads a partition from its start. Waits for the disk.
-    fn replay(&self, partition: i32, record: &mut RecordVisitor<'_>) -> Result<(), ErrorCode>;
+    fn replay(&self, partition: i32, visit: &mut dyn FnMut(Replayed<'_>)) -> Result<(), ErrorCode>;
 }
 
 /// What the coordinator does by itself, and within which bounds.
@@ -79,7 +106,7 @@ pub(crate) struct CoordinatorConfig {
 /// All groups of the broker.
 pub(crate) struct GroupCoordinator {
     config: CoordinatorConfig,
-    log: Arc<dyn OffsetsLog>,
+    log: Arc<dyn CoordinatorLog>,
     topics: Arc<dyn TopicSource>,
     shards: Vec<Shard>,
     timers: Timers,
@@ -93,7 +120,7 @@ impl GroupCoordinator {
     pub(crate) fn new(
         config: CoordinatorConfig,
         shard_count: i32,
-        log: Arc<dyn OffsetsLog>,
+        log: Arc<dyn CoordinatorLog>,
         topics: Arc<dyn TopicSource>,
         clock: Arc<dyn Fn() -> Now + Send + Sync>,
     ) -> Arc<Self> {

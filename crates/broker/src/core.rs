@@ -19,10 +19,13 @@ use crate::api::{FetchSessions, Refusal};
 use crate::config::BrokerConfig;
 use crate::coordinator::GroupCoordinator;
 use crate::coordinator::classic::Now;
+use crate::coordinator::transactions::TransactionCoordinator;
+use crate::error::Result as BrokerResult;
 use crate::error_code;
 use crate::metrics::Metrics;
 use crate::server::ByteBudget;
-use crate::storage::offsets_topic::OffsetsTopic;
+use crate::storage::coordinator_topic::CoordinatorTopic;
+use crate::storage::participants::Participants;
 use crate::storage::topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 use crate::storage::{DiskThreads, Partition, RecordBuffers, Topic, TopicTable};
 
@@ -41,6 +44,7 @@ pub(crate) struct Core {
     pub(crate) store: Arc<LogStore>,
     pub(crate) disks: DiskThreads,
     pub(crate) groups: Arc<GroupCoordinator>,
+    pub(crate) transactions: Arc<TransactionCoordinator>,
     pub(crate) fetch_sessions: FetchSessions,
     pub(crate) metrics: Metrics,
     pub(crate) buffers: RecordBuffers,
@@ -50,7 +54,8 @@ pub(crate) struct Core {
     /// True once it waits for nobody any more.
     aborting: watch::Sender<bool>,
     advertised: Vec<Advertised>,
-    offsets_topic: Arc<OffsetsTopic>,
+    offsets_topic: Arc<CoordinatorTopic>,
+    transactions_topic: Arc<CoordinatorTopic>,
     topics: RwLock<Arc<TopicTable>>,
     /// Held while topics change.
     administration: AsyncMutex<()>,
@@ -62,13 +67,21 @@ pub(crate) struct Core {
 /// The right to run a task.
 pub(crate) struct TaskPermit(mpsc::Sender<()>);
 
+/// The coordinators, with the topics they keep their records in.
+pub(crate) struct Coordinators {
+    pub(crate) groups: Arc<GroupCoordinator>,
+    pub(crate) offsets_topic: Arc<CoordinatorTopic>,
+    pub(crate) transactions: Arc<TransactionCoordinator>,
+    pub(crate) transactions_topic: Arc<CoordinatorTopic>,
+    pub(crate) participants: Arc<Participants>,
+}
+
 /// What [`Core`] is made of.
 pub(crate) struct Parts {
     pub(crate) config: BrokerConfig,
     pub(crate) store: Arc<LogStore>,
     pub(crate) disks: DiskThreads,
-    pub(crate) groups: Arc<GroupCoordinator>,
-    pub(crate) offsets_topic: Arc<OffsetsTopic>,
+    pub(crate) coordinators: Coordinators,
     pub(crate) advertised: Vec<Advertised>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) alive: mpsc::Sender<()>,
@@ -77,7 +90,9 @@ pub(crate) struct Parts {
 impl Core {
     /// Puts the parts together. Called within a runtime, which then runs the broker's tasks.
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, store, disks, groups, offsets_topic, advertised, clock, alive } = parts;
+        let Parts { config, store, disks, coordinators, advertised, clock, alive } = parts;
+        let Coordinators { groups, offsets_topic, transactions, transactions_topic, participants } =
+            coordinators;
         let mut table = TopicTable::default();
         for topic in store.topics() {
             table.insert(adopt(&topic, None));
@@ -99,10 +114,14 @@ impl Core {
             store,
             disks,
             groups,
+            transactions,
             offsets_topic,
+            transactions_topic,
             advertised,
         });
         core.offsets_topic.attach(&core);
+        core.transactions_topic.attach(&core);
+        participants.attach(&core);
         core
     }
 
@@ -171,19 +190,32 @@ impl Core {
         if self.offsets_topic.exists() {
             return Ok(());
         }
-        let topic = match self.topics().by_name(OFFSETS_TOPIC) {
-            Some(topic) => Arc::clone(topic),
-            None => {
-                let new = self.internal_topic(OFFSETS_TOPIC);
-                self.create_topic(new).await.map_err(|refusal| {
-                    tracing::error!(error = %refusal.error, message = ?refusal.message, "cannot create __consumer_offsets");
-                    ErrorCode::CoordinatorNotAvailable
-                })?
-            }
-        };
-        self.offsets_topic.set(topic);
+        self.offsets_topic.set(self.coordinator_topic(OFFSETS_TOPIC).await?);
         self.groups.start_empty();
         Ok(())
+    }
+
+    /// Makes sure that there is a coordinator for transactions: creates `__transaction_state` where it is missing.
+    pub(crate) async fn transaction_coordinator_ready(self: &Arc<Self>) -> Result<(), ErrorCode> {
+        if self.transactions_topic.exists() {
+            return Ok(());
+        }
+        let _creating = self.transactions.creating_topic.lock().await;
+        if !self.transactions_topic.exists() {
+            self.transactions_topic.set(self.coordinator_topic(TRANSACTIONS_TOPIC).await?);
+        }
+        Ok(())
+    }
+
+    /// A coordinator's topic, created where it is missing.
+    async fn coordinator_topic(self: &Arc<Self>, name: &'static str) -> Result<Arc<Topic>, ErrorCode> {
+        if let Some(topic) = self.topics().by_name(name) {
+            return Ok(Arc::clone(topic));
+        }
+        self.create_topic(self.internal_topic(name)).await.map_err(|refusal| {
+            tracing::error!(topic = name, error = %refusal.error, message = ?refusal.message, "cannot create a topic");
+            ErrorCode::CoordinatorNotAvailable
+        })
     }
 
     /// As [`Core::group_coordinator_ready`], for requests of members, whose group must have a name.
@@ -205,6 +237,31 @@ impl Core {
         }
     }
 
+    /// Loads what transactions there are, and goes on with those that the last process did not finish. Returns when
+    /// everything that was decided is visible.
+    pub(crate) async fn load_transactions(self: &Arc<Self>) -> BrokerResult<()> {
+        let Some(topic) = self.topics().by_name(TRANSACTIONS_TOPIC).cloned() else { return Ok(()) };
+        self.transactions_topic.set(topic);
+        let transactions = Arc::clone(&self.transactions);
+        self.disks
+            .run(move || {
+                transactions.load();
+                transactions.roll_forward();
+            })
+            .await?;
+        self.transactions.markers_settled().await;
+        Ok(())
+    }
+
+    /// A producer id that was never given. Every thousandth is a synced write.
+    pub(crate) async fn new_producer_id(&self) -> Result<i64, ErrorCode> {
+        let store = Arc::clone(&self.store);
+        match self.disks.run(move || store.metadata().next_producer_id()).await {
+            Ok(outcome) => outcome.map_err(|error| error_code::of_log(&error)),
+            Err(_) => Err(ErrorCode::UnknownServerError),
+        }
+    }
+
     /// A topic of the broker's own, as Apache Kafka creates it.
     fn internal_topic(&self, name: &str) -> NewTopic {
         let configs =
@@ -212,7 +269,10 @@ impl Core {
         let configs = configs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
         NewTopic {
             name: name.to_owned(),
-            partitions: self.config.offsets_partitions,
+            partitions: match name {
+                TRANSACTIONS_TOPIC => self.config.transactions_partitions,
+                _ => self.config.offsets_partitions,
+            },
             configs: configs.collect(),
         }
     }

@@ -35,6 +35,7 @@ mod coordinator;
 mod core;
 mod error;
 mod error_code;
+mod features;
 mod metrics;
 mod server;
 mod storage;

@@ -4,8 +4,9 @@
 //! file to the threads that read; both tell when they are done. Large reads leave for sockets without a copy (`pipes`). What only looks at offsets in memory is answered at once.
 
 pub(crate) mod buffers;
+pub(crate) mod coordinator_topic;
 pub(crate) mod disk;
-pub(crate) mod offsets_topic;
+pub(crate) mod participants;
 pub(crate) mod partition;
 mod pipes;
 mod records;

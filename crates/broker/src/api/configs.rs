@@ -149,7 +149,7 @@ fn own_properties(config: &BrokerConfig) -> Vec<Property> {
     let data_dir = config.data_dir.display().to_string();
     let groups = &config.consumer_groups;
     let assignors: Vec<_> = groups.assignors.iter().map(|assignor| assignor.name()).collect();
-    vec![
+    let mut own = vec![
         property("auto.create.topics.enable", Boolean, config.auto_create_topics.to_string(),
             "Whether asking for the metadata of a missing topic creates it."),
         property("broker.id", Int, config.node_id.to_string(), "The id of this broker."),
@@ -205,6 +205,29 @@ fn own_properties(config: &BrokerConfig) -> Vec<Property> {
         property("queued.max.request.bytes", Long, config.in_flight_bytes_max.to_string(),
             "Request bytes in flight over all connections; beyond it sockets are not read."),
         property("socket.request.max.bytes", Int, config.request_bytes_max.to_string(), "Largest request in bytes."),
+    ];
+    own.extend(transaction_properties(config));
+    own
+}
+
+/// The settings of the transaction coordinator.
+#[rustfmt::skip]
+fn transaction_properties(config: &BrokerConfig) -> Vec<Property> {
+    let property = |name, value: std::string::String, documentation| {
+        Property { name, kind: ConfigType::Int, value, documentation }
+    };
+    vec![
+        property("transaction.abort.timed.out.transaction.cleanup.interval.ms", config.transaction_abort_interval.as_millis().to_string(),
+            "How often transactions are looked for that take too long."),
+        property("transaction.max.timeout.ms", config.transaction_timeout_max.as_millis().to_string(),
+            "Longest time that a producer may give its transactions."),
+        property("transaction.remove.expired.transaction.cleanup.interval.ms",
+            config.transactional_id_expiration_interval.as_millis().to_string(),
+            "How often transactional ids are looked for that nobody uses."),
+        property("transaction.state.log.num.partitions", config.transactions_partitions.to_string(),
+            "Partitions of __transaction_state when it is created."),
+        property("transactional.id.expiration.ms", config.transactional_id_expiration.as_millis().to_string(),
+            "How long a transactional id is remembered that nobody uses."),
     ]
 }
 

@@ -10,14 +10,18 @@
 //! handed to the partition's disk thread before the next request of the connection is looked at. The answer comes when every
 //! partition has answered. With `acks=0` there is none, and a failure closes the connection.
 //!
-//! Deviations: a transactional id is refused until there is a transaction coordinator; `compression.type` other than `producer`
-//! does not recompress yet; `timeout.ms` has nothing to wait for on one node.
+//! A transactional batch is appended where its partition is a part of the producer's open transaction (`transaction`); a partition's log
+//! makes sure of it once more.
+//!
+//! Deviations: `compression.type` other than `producer` does not recompress yet; `timeout.ms` has nothing to wait for on one node.
 
 mod gather;
+mod transaction;
 mod validation;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use bytestring::ByteString;
 use millstream_log::{Appended, LogError};
 use millstream_wire::messages::fetch_response::LeaderIdAndEpoch;
@@ -31,8 +35,9 @@ use super::{Api, Call};
 use crate::core::Core;
 use crate::error_code;
 use crate::server::{Answer, Handling};
-use crate::storage::{Topic, TopicTable};
+use crate::storage::{Partition, Topic, TopicTable};
 use gather::Gather;
+use transaction::Batches;
 use validation::{BatchRules, Rejected};
 
 pub(super) const API: Api =
@@ -49,7 +54,9 @@ fn handle(core: &Arc<Core>, call: Call) -> Result<Handling, WireError> {
     let table = core.topics();
     let places = request.topic_data.iter().map(|topic| topic.partition_data.len()).sum();
     let gather = Gather::new(places);
-    let work = Work { core, call: &call, table: &table, gather: &gather, refusal: refusal(&request) };
+    let transaction = Batches::new(core, version, request.transactional_id.clone(), acks);
+    let refusal = refusal(&request);
+    let mut work = Work { core, call: &call, table: &table, gather: &gather, refusal, transaction };
     let mut shapes = Vec::with_capacity(request.topic_data.len());
     let mut place = 0;
     for topic in request.topic_data {
@@ -60,6 +67,7 @@ fn handle(core: &Arc<Core>, call: Call) -> Result<Handling, WireError> {
         });
         work.append_topic(topic, &mut place, acks);
     }
+    work.transaction.append(&gather);
     let core = Arc::clone(core);
     Ok(Handling::Later(Box::pin(async move {
         let outcomes = gather.outcomes().await;
@@ -71,10 +79,6 @@ fn handle(core: &Arc<Core>, call: Call) -> Result<Handling, WireError> {
 fn refusal(request: &ProduceRequest) -> Option<Rejected> {
     if !matches!(request.acks, -1..=1) {
         return Some(Rejected::whole(ErrorCode::InvalidRequiredAcks, None));
-    }
-    if request.transactional_id.is_some() {
-        let message = "this broker does not support transactions yet";
-        return Some(Rejected::whole(ErrorCode::InvalidTxnState, Some(message.to_owned())));
     }
     None
 }
@@ -99,10 +103,12 @@ struct Work<'a> {
     table: &'a TopicTable,
     gather: &'a Arc<Gather>,
     refusal: Option<Rejected>,
+    /// Those of the request that belong to a transaction.
+    transaction: Batches<'a>,
 }
 
 impl Work<'_> {
-    fn append_topic(&self, data: TopicProduceData, place: &mut usize, acks: i16) {
+    fn append_topic(&mut self, data: TopicProduceData, place: &mut usize, acks: i16) {
         let by_id = self.call.version() >= TOPIC_IDS_SINCE;
         let topic = if by_id { self.table.by_id(data.topic_id) } else { self.table.by_name(&data.name) };
         let topic = match topic {
@@ -127,7 +133,7 @@ impl Work<'_> {
         }
     }
 
-    fn append_partition(&self, topic: &Arc<Topic>, data: PartitionProduceData, place: usize, acks: i16) {
+    fn append_partition(&mut self, topic: &Arc<Topic>, data: PartitionProduceData, place: usize, acks: i16) {
         let Some(partition) = topic.partition(data.index) else {
             let rejected = Rejected::whole(ErrorCode::UnknownTopicOrPartition, None);
             return self.gather.set(place, Outcome::Rejected(rejected));
@@ -141,14 +147,36 @@ impl Work<'_> {
         };
         self.core.metrics.produced_bytes.inc_by(batch.bytes.len() as u64);
         self.core.metrics.produced_records.inc_by(u64::from(batch.record_count));
-        let gather = Arc::clone(self.gather);
+        let target = Target { partition: Arc::clone(partition), place, bytes: batch.bytes };
+        match batch.transaction {
+            None => target.append(self.core, self.gather, acks),
+            Some(producer) => {
+                if let Err((place, rejected)) = self.transaction.put(producer, &topic.name, target) {
+                    self.gather.set(place, Outcome::Rejected(rejected));
+                }
+            }
+        }
+    }
+}
+
+/// A batch that has been checked, and where it belongs.
+struct Target {
+    partition: Arc<Partition>,
+    place: usize,
+    bytes: Bytes,
+}
+
+impl Target {
+    /// Appends the batch after all that were given to its partition before.
+    fn append(self, core: &Core, gather: &Arc<Gather>, acks: i16) {
+        let (gather, place) = (Arc::clone(gather), self.place);
         let done = move |appended: Result<Appended, LogError>| {
             gather.set(place, appended.map_or_else(Outcome::Failed, Outcome::Appended));
         };
         if acks == 0 {
-            partition.append_unacknowledged(&self.core.disks, batch.bytes, Box::new(done));
+            self.partition.append_unacknowledged(&core.disks, self.bytes, Box::new(done));
         } else {
-            partition.append(&self.core.disks, batch.bytes, Box::new(done));
+            self.partition.append(&core.disks, self.bytes, Box::new(done));
         }
     }
 }

@@ -3,8 +3,8 @@
 //! Version 2 may ask for all partitions of a group, 7 for stable offsets only (KIP-447), 8 for several groups at once
 //! (KIP-709), 9 as a member of a consumer group (KIP-848), 10 by topic id.
 //!
-//! A partition without a commit is answered with offset −1 and no error. There are no transactional commits yet, so every
-//! offset is stable.
+//! A partition without a commit is answered with offset −1 and no error. What an open transaction has committed does not show; who
+//! wants stable offsets is answered with UNSTABLE_OFFSET_COMMIT for its partitions.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ fn handle(core: &Arc<Core>, call: &Call, request: OffsetFetchRequest) -> Reply<O
         }
         let mut groups = Vec::with_capacity(request.groups.len());
         for group in request.groups {
-            groups.push(fetch_group(&core, version, group).await);
+            groups.push(fetch_group(&core, version, request.require_stable, group).await);
         }
         OffsetFetchResponse { groups, ..OffsetFetchResponse::default() }
     })
@@ -45,6 +45,7 @@ fn handle(core: &Arc<Core>, call: &Call, request: OffsetFetchRequest) -> Reply<O
 async fn fetch_group(
     core: &Arc<Core>,
     version: i16,
+    require_stable: bool,
     group: OffsetFetchRequestGroup,
 ) -> OffsetFetchResponseGroup {
     let by_id = version >= TOPIC_IDS_SINCE;
@@ -62,7 +63,7 @@ async fn fetch_group(
     });
     let wanted = FetchRequest { member_id: group.member_id, member_epoch: group.member_epoch, places };
     let mut topics = match fetch(core, &group.group_id, wanted).await {
-        Ok(fetched) => group_by_topic(core, by_id, fetched),
+        Ok(fetched) => group_by_topic(core, by_id, require_stable, fetched),
         Err(error) => {
             return OffsetFetchResponseGroup {
                 group_id: group.group_id,
@@ -106,12 +107,13 @@ async fn fetch(
 fn group_by_topic(
     core: &Arc<Core>,
     by_id: bool,
+    require_stable: bool,
     fetched: Vec<FetchedOffset>,
 ) -> Vec<OffsetFetchResponseTopics> {
     let table = core.topics();
     let mut topics: Vec<OffsetFetchResponseTopics> = Vec::new();
     for offset in fetched {
-        let partition = partition_response(&offset);
+        let partition = partition_response(&offset, require_stable);
         match topics.last_mut() {
             Some(topic) if topic.name == offset.topic => topic.partitions.push(partition),
             _ => {
@@ -129,7 +131,16 @@ fn group_by_topic(
     topics
 }
 
-fn partition_response(offset: &FetchedOffset) -> OffsetFetchResponsePartitions {
+fn partition_response(offset: &FetchedOffset, require_stable: bool) -> OffsetFetchResponsePartitions {
+    if require_stable && offset.is_unstable {
+        return OffsetFetchResponsePartitions {
+            partition_index: offset.partition,
+            committed_offset: -1,
+            committed_leader_epoch: -1,
+            metadata: Some(String::new()),
+            error_code: ErrorCode::UnstableOffsetCommit.code(),
+        };
+    }
     let committed = offset.committed.as_ref();
     OffsetFetchResponsePartitions {
         partition_index: offset.partition,
@@ -148,11 +159,11 @@ async fn fetch_single(core: &Arc<Core>, version: i16, request: OffsetFetchReques
     let wanted = FetchRequest { member_id: None, member_epoch: -1, places: asked.clone() };
     match fetch(core, &request.group_id, wanted).await {
         Ok(fetched) => {
-            let topics =
-                group_by_topic(core, false, fetched).into_iter().map(|topic| OffsetFetchResponseTopic {
-                    name: topic.name,
-                    partitions: topic.partitions.into_iter().map(single_partition).collect(),
-                });
+            let topics = group_by_topic(core, false, request.require_stable, fetched).into_iter();
+            let topics = topics.map(|topic| OffsetFetchResponseTopic {
+                name: topic.name,
+                partitions: topic.partitions.into_iter().map(single_partition).collect(),
+            });
             OffsetFetchResponse { topics: topics.collect(), ..OffsetFetchResponse::default() }
         }
         Err(error) => {

@@ -3,9 +3,9 @@
 //! Version 1 adds key types and messages, 4 several keys at once (KIP-699), 5 nothing but retriable transaction errors
 //! (KIP-890), 6 share groups.
 //!
-//! It is this broker for every group. Deviations: transactional ids are answered with UNSUPPORTED_VERSION (which clients do not try
-//! again), and share groups with INVALID_REQUEST, because there is no coordinator for them yet. Apache Kafka creates
-//! `__consumer_offsets` on the first request, and so does this broker.
+//! It is this broker for every group and transactional id. Deviation: share groups are answered with INVALID_REQUEST, because there is
+//! no coordinator for them yet. Apache Kafka creates `__consumer_offsets` and `__transaction_state` on the first request for one, and
+//! so does this broker.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ fn handle(core: &Arc<Core>, call: &Call, request: FindCoordinatorRequest) -> Rep
 async fn find(core: &Arc<Core>, listener: usize, key_type: i8, key: String) -> Coordinator {
     let outcome = match key_type {
         KEY_TYPE_GROUP => core.group_coordinator_ready(&key).await,
-        KEY_TYPE_TRANSACTION => Err(ErrorCode::UnsupportedVersion),
+        KEY_TYPE_TRANSACTION => core.transaction_coordinator_ready().await,
         _ => Err(ErrorCode::InvalidRequest),
     };
     match outcome {
@@ -68,11 +68,7 @@ async fn find(core: &Arc<Core>, listener: usize, key_type: i8, key: String) -> C
             }
         }
         Err(error) => {
-            let words = match key_type {
-                KEY_TYPE_TRANSACTION => Some("this broker does not coordinate transactions yet".to_owned()),
-                _ => None,
-            };
-            let (error_code, error_message) = error_with_message(error, words);
+            let (error_code, error_message) = error_with_message(error, None);
             Coordinator { key, node_id: NO_NODE, host: String::new(), port: -1, error_code, error_message }
         }
     }

@@ -6,6 +6,7 @@ mod errors;
 mod groups;
 mod offered;
 mod records;
+mod transactions;
 
 use std::path::Path;
 

@@ -9,7 +9,7 @@ use super::classic::ClassicGroup;
 use super::consumer::ConsumerGroup;
 use super::records::OffsetsRecord;
 use super::shard::{LoadState, Shard};
-use super::{AppendDone, Group, GroupCoordinator, GroupKind};
+use super::{AppendDone, Group, GroupCoordinator, GroupKind, Replayed};
 
 impl GroupCoordinator {
     /// Marks every shard as loaded: there is nothing to load.
@@ -25,7 +25,7 @@ impl GroupCoordinator {
             return;
         };
         let mut replay = Replay::default();
-        let outcome = self.log.replay(partition, &mut |key, value| replay.apply(key, value));
+        let outcome = self.log.replay(partition, &mut |replayed| replay.apply(replayed));
         if let Err(error) = outcome {
             tracing::error!(partition, %error, "__consumer_offsets cannot be loaded");
             shard.set_load_state(LoadState::Failed(error));
@@ -37,6 +37,9 @@ impl GroupCoordinator {
         let now = self.now();
         let mut groups = shard.groups.lock();
         for (group_id, restored) in replay.groups {
+            for producer_id in restored.offsets.open_transactions() {
+                shard.transactions.lock().entry(producer_id).or_default().insert(group_id.clone());
+            }
             if restored.consumer.is_stored() {
                 self.restore_consumer(&mut groups, group_id, restored);
                 continue;
@@ -158,13 +161,25 @@ struct Restored {
 }
 
 impl Replay {
-    fn apply(&mut self, key: &[u8], value: Option<&[u8]>) {
+    fn apply(&mut self, replayed: Replayed<'_>) {
+        let (key, value, transaction) = match replayed {
+            Replayed::Record { key, value, transaction } => (key, value, transaction),
+            Replayed::EndOfTransaction { producer_id, committed } => {
+                for restored in self.groups.values_mut() {
+                    restored.offsets.end_transaction(producer_id, committed);
+                }
+                return;
+            }
+        };
         match OffsetsRecord::decode(key, value) {
             Ok(OffsetsRecord::Offset { group, topic, partition, committed }) => {
                 let offsets = &mut self.groups.entry(group).or_default().offsets;
-                match committed {
-                    Some(committed) => offsets.set(&topic, partition, committed),
-                    None => offsets.remove(&topic, partition),
+                match (committed, transaction) {
+                    (Some(committed), Some(producer_id)) => {
+                        offsets.set_pending(producer_id, &topic, partition, committed);
+                    }
+                    (Some(committed), None) => offsets.set(&topic, partition, committed),
+                    (None, _) => offsets.remove(&topic, partition),
                 }
             }
             Ok(OffsetsRecord::Group { group, stored }) => {

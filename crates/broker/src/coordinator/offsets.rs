@@ -2,8 +2,11 @@
 //!
 //! What is held here has been appended to `__consumer_offsets`, and synced where the policy asks for it. Commits are
 //! applied in the order of their offsets there, so that a restart finds the same.
+//!
+//! Offsets committed in a transaction are pending until its marker: then they count, unless they were overtaken by a
+//! commit outside the transaction, or are forgotten (KIP-98).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
@@ -26,7 +29,12 @@ pub(crate) struct CommittedOffset {
 #[derive(Debug, Default)]
 pub(crate) struct GroupOffsets {
     topics: HashMap<String, BTreeMap<i32, CommittedOffset>>,
+    /// By producer id: what its open transaction has committed.
+    pending: HashMap<i64, PendingOffsets>,
 }
+
+/// Offsets of an open transaction. None was overtaken by a commit outside: the partition is still unstable.
+type PendingOffsets = HashMap<String, BTreeMap<i32, Option<CommittedOffset>>>;
 
 /// How offsets of a group grow old.
 #[derive(Clone, Copy)]
@@ -41,7 +49,7 @@ pub(crate) struct ExpiryRule<'a> {
 
 impl GroupOffsets {
     pub(crate) fn is_empty(&self) -> bool {
-        self.topics.is_empty()
+        self.topics.is_empty() && self.pending.is_empty()
     }
 
     pub(crate) fn get(&self, topic: &str, partition: i32) -> Option<&CommittedOffset> {
@@ -49,6 +57,15 @@ impl GroupOffsets {
     }
 
     pub(crate) fn set(&mut self, topic: &str, partition: i32, committed: CommittedOffset) {
+        for pending in self.pending.values_mut() {
+            if let Some(overtaken) = pending.get_mut(topic).and_then(|places| places.get_mut(&partition)) {
+                *overtaken = None;
+            }
+        }
+        self.put(topic, partition, committed);
+    }
+
+    fn put(&mut self, topic: &str, partition: i32, committed: CommittedOffset) {
         match self.topics.get_mut(topic) {
             Some(partitions) => _ = partitions.insert(partition, committed),
             None => {
@@ -58,7 +75,53 @@ impl GroupOffsets {
         }
     }
 
+    /// Holds an offset back until the transaction of `producer_id` ends.
+    pub(crate) fn set_pending(
+        &mut self,
+        producer_id: i64,
+        topic: &str,
+        partition: i32,
+        committed: CommittedOffset,
+    ) {
+        let places = self.pending.entry(producer_id).or_default().entry(topic.to_owned()).or_default();
+        places.insert(partition, Some(committed));
+    }
+
+    /// The transaction of `producer_id` has ended: what it committed counts, or never did.
+    pub(crate) fn end_transaction(&mut self, producer_id: i64, is_committed: bool) {
+        let Some(pending) = self.pending.remove(&producer_id) else { return };
+        for (topic, places) in pending.into_iter().filter(|_| is_committed) {
+            for (partition, committed) in places {
+                if let Some(committed) = committed {
+                    self.put(&topic, partition, committed);
+                }
+            }
+        }
+    }
+
+    /// Whether an open transaction has committed an offset for a partition.
+    pub(crate) fn is_unstable(&self, topic: &str, partition: i32) -> bool {
+        let holds = |pending: &PendingOffsets| {
+            pending.get(topic).is_some_and(|places| places.contains_key(&partition))
+        };
+        self.pending.values().any(holds)
+    }
+
+    /// The producers whose open transactions have committed offsets.
+    pub(crate) fn open_transactions(&self) -> impl Iterator<Item = i64> {
+        self.pending.keys().copied()
+    }
+
     pub(crate) fn remove(&mut self, topic: &str, partition: i32) {
+        self.pending.retain(|_, pending| {
+            if let Some(places) = pending.get_mut(topic) {
+                places.remove(&partition);
+                if places.is_empty() {
+                    pending.remove(topic);
+                }
+            }
+            !pending.is_empty()
+        });
         if let Some(partitions) = self.topics.get_mut(topic) {
             partitions.remove(&partition);
             if partitions.is_empty() {
@@ -72,12 +135,15 @@ impl GroupOffsets {
         self.topics.iter().map(|(topic, partitions)| (topic.as_str(), partitions))
     }
 
-    /// Every topic and partition with an offset.
+    /// Every topic and partition with an offset, be it pending.
     pub(crate) fn places(&self) -> Vec<(String, i32)> {
-        let places = self.topics.iter().flat_map(|(topic, partitions)| {
+        let committed = self.topics.iter().flat_map(|(topic, partitions)| {
             partitions.keys().map(move |&partition| (topic.clone(), partition))
         });
-        places.collect()
+        let pending = self.pending.values().flatten().flat_map(|(topic, partitions)| {
+            partitions.keys().map(move |&partition| (topic.clone(), partition))
+        });
+        committed.chain(pending).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The places whose offsets have grown too old (KIP-211).
@@ -94,7 +160,10 @@ impl GroupOffsets {
             if (rule.subscribed)(topic) {
                 continue;
             }
-            let old = partitions.iter().filter(|(_, committed)| is_expired(committed));
+            let is_old = |&(partition, committed): &(&i32, &CommittedOffset)| {
+                is_expired(committed) && !self.is_unstable(topic, *partition)
+            };
+            let old = partitions.iter().filter(is_old);
             expired.extend(old.map(|(&partition, _)| (topic.clone(), partition)));
         }
         expired

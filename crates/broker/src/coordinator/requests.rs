@@ -63,6 +63,8 @@ pub(crate) struct FetchedOffset {
     pub(crate) partition: i32,
     /// None where the group has committed nothing.
     pub(crate) committed: Option<CommittedOffset>,
+    /// Whether an open transaction may change it.
+    pub(crate) is_unstable: bool,
 }
 
 /// A group as DescribeGroups answers it.
@@ -332,16 +334,21 @@ impl GroupCoordinator {
                 for (topic, partitions) in places {
                     for partition in partitions {
                         let committed = offsets.and_then(|offsets| offsets.get(&topic, partition)).cloned();
-                        fetched.push(FetchedOffset { topic: topic.clone(), partition, committed });
+                        let is_unstable =
+                            offsets.is_some_and(|offsets| offsets.is_unstable(&topic, partition));
+                        let topic = topic.clone();
+                        fetched.push(FetchedOffset { topic, partition, committed, is_unstable });
                     }
                 }
             }
             None => {
-                for (topic, partitions) in offsets.into_iter().flat_map(|offsets| offsets.topics()) {
+                let Some(offsets) = offsets else { return Ok(fetched) };
+                for (topic, partitions) in offsets.topics() {
                     fetched.extend(partitions.iter().map(|(&partition, committed)| FetchedOffset {
                         topic: topic.to_owned(),
                         partition,
                         committed: Some(committed.clone()),
+                        is_unstable: offsets.is_unstable(topic, partition),
                     }));
                 }
             }

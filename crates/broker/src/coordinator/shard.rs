@@ -1,6 +1,6 @@
 //! The groups of one partition of `__consumer_offsets`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use millstream_wire::ErrorCode;
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::classic::{AfterWrite, ClassicGroup, Write};
 use super::records::OffsetsRecord;
-use super::{AppendDone, Group, GroupCoordinator, GroupKind};
+use super::{AppendDone, CoordinatorBatch, Group, GroupCoordinator, GroupKind};
 
 /// Whether a shard's groups are in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +23,15 @@ pub(super) enum LoadState {
 pub(super) struct Shard {
     pub(super) partition: i32,
     pub(super) groups: Mutex<HashMap<String, Group>>,
+    /// Groups that have offsets in the open transaction of a producer id. Locked behind the groups.
+    pub(super) transactions: Mutex<HashMap<i64, HashSet<String>>>,
     load: watch::Sender<LoadState>,
 }
 
 impl Shard {
     pub(super) fn new(partition: i32) -> Self {
         let (load, _) = watch::channel(LoadState::Loading);
-        Self { partition, groups: Mutex::default(), load }
+        Self { partition, groups: Mutex::default(), transactions: Mutex::default(), load }
     }
 
     pub(super) fn set_load_state(&self, state: LoadState) {
@@ -100,7 +102,11 @@ impl GroupCoordinator {
     pub(super) fn append(&self, shard: &Shard, records: &[OffsetsRecord], done: AppendDone) {
         let encoded: Result<Vec<_>, _> = records.iter().map(OffsetsRecord::encode).collect();
         match encoded {
-            Ok(encoded) => self.log.append(shard.partition, encoded, self.now().wall_ms, done),
+            Ok(records) => {
+                let timestamp_ms = self.now().wall_ms;
+                let batch = CoordinatorBatch { records, timestamp_ms, transaction: None };
+                self.log.append(shard.partition, batch, done);
+            }
             Err(error) => {
                 tracing::error!(%error, partition = shard.partition, "coordinator record cannot be encoded");
                 // Not from here, where the shard is locked.

@@ -18,16 +18,16 @@ struct MemoryState {
     waiting: Vec<AppendDone>,
 }
 
-impl OffsetsLog for MemoryLog {
-    fn append(&self, partition: i32, records: Vec<EncodedRecord>, _: i64, done: AppendDone) {
+impl CoordinatorLog for MemoryLog {
+    fn append(&self, partition: i32, batch: CoordinatorBatch, done: AppendDone) {
         let mut state = self.state.lock();
-        state.records.extend(records.into_iter().map(|record| (partition, record)));
+        state.records.extend(batch.records.into_iter().map(|record| (partition, record)));
         state.waiting.push(done);
     }
 
-    fn replay(&self, partition: i32, visit: &mut RecordVisitor<'_>) -> Result<(), ErrorCode> {
+    fn replay(&self, partition: i32, visit: &mut dyn FnMut(Replayed<'_>)) -> Result<(), ErrorCode> {
         for (_, record) in self.state.lock().records.iter().filter(|(place, _)| *place == partition) {
-            visit(&record.key, record.value.as_deref());
+            visit(Replayed::Record { key: &record.key, value: record.value.as_deref(), transaction: None });
         }
         Ok(())
     }
@@ -66,7 +66,7 @@ impl Model {
         let config = CoordinatorConfig { limits, consumer, metadata_bytes_max: 10, offsets_retention };
         let now = Arc::new(Mutex::new(Now { instant: Instant::now(), wall_ms }));
         let clock = Arc::clone(&now);
-        let offsets_log = Arc::clone(&log) as Arc<dyn OffsetsLog>;
+        let offsets_log = Arc::clone(&log) as Arc<dyn CoordinatorLog>;
         let topics = Arc::new(consumer::tests::FakeTopics::default());
         let coordinator =
             GroupCoordinator::new(config, 50, offsets_log, topics, Arc::new(move || *clock.lock()));

@@ -210,6 +210,14 @@ impl DiskThreads {
         Held { disks: self, _this_thread: PhantomData }
     }
 
+    /// Gives writers what this thread holds back, before something that others may go on from when it is done.
+    pub(crate) fn release(&self) {
+        let held = HELD.with_borrow_mut(|held| held.as_mut().map(std::mem::take));
+        for (writer, job) in held.into_iter().flatten() {
+            self.writers[writer].push(std::iter::once(job));
+        }
+    }
+
     /// The runtime for connections that only produce; none when the system has no more threads.
     pub(crate) fn producers(&self) -> Option<&Handle> {
         self.producers.handle(self.writers.len() + 1)

@@ -12,11 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use millstream_log::{Appended, LogError, PartitionListener, PartitionLog};
+use millstream_log::{Appended, EndTransaction, LogError, PartitionListener, PartitionLog};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::DiskThreads;
+use crate::coordinator::ProducerIdentity;
+use crate::coordinator::transactions::Marker;
 
 /// Called once with the outcome of an append: on a disk thread, or on the one that syncs.
 pub(crate) type AppendDone = Box<dyn FnOnce(Result<Appended, LogError>) + Send>;
@@ -76,6 +78,34 @@ impl Partition {
     pub(crate) fn append_unacknowledged(&self, disks: &DiskThreads, batches: Bytes, done: AppendDone) {
         let log = Arc::clone(&self.log);
         disks.write(self.hash, Box::new(move || done(log.append(&batches))));
+    }
+
+    /// Lets transactional batches of a producer in, before everything that is appended after this call.
+    pub(crate) fn enrol(&self, disks: &DiskThreads, producer: ProducerIdentity) {
+        let log = Arc::clone(&self.log);
+        let job = move || {
+            if let Err(error) = log.enrol(producer.id, producer.epoch) {
+                // The producer hears of it when it appends.
+                let (topic, partition) = (log.topic(), log.index());
+                tracing::warn!(topic, partition, producer_id = producer.id, %error, "producer is not enrolled");
+            }
+        };
+        disks.write(self.hash, Box::new(job));
+    }
+
+    /// Ends a producer's transaction, after everything that was appended before. `done` as with [`Partition::append`].
+    pub(crate) fn append_marker(&self, disks: &DiskThreads, marker: Marker, done: AppendDone) {
+        let log = Arc::clone(&self.log);
+        let events = Arc::clone(&self.events);
+        let job = move || {
+            let Marker { producer, committed, coordinator_epoch } = marker;
+            let end = if committed { EndTransaction::Commit } else { EndTransaction::Abort };
+            match log.append_marker(producer.id, producer.epoch, end, coordinator_epoch) {
+                Ok(appended) => events.acknowledge(appended, done),
+                Err(error) => events.refuse(error, done),
+            }
+        };
+        disks.write(self.hash, Box::new(job));
     }
 
     /// Has `watcher` told whenever there is more to read, until [`Partition::unwatch`].

@@ -11,6 +11,7 @@ use millstream_wire::records::{
 };
 use millstream_wire::{ErrorCode, WireError};
 
+use crate::coordinator::ProducerIdentity;
 use crate::error_code;
 
 /// The first version that may carry zstd.
@@ -47,6 +48,8 @@ impl BatchRules {
 pub(super) struct Checked {
     pub(super) bytes: Bytes,
     pub(super) record_count: u32,
+    /// Whose transaction it belongs to.
+    pub(super) transaction: Option<ProducerIdentity>,
 }
 
 /// Why a batch is not appended.
@@ -91,19 +94,21 @@ pub(super) fn check(bytes: Bytes, rules: &BatchRules) -> Result<Checked, Rejecte
     check_header(&header, bytes.len(), rules)?;
     view.check_crc().map_err(|error| Rejected::batch(&error))?;
     let record_count = header.record_count.unsigned_abs();
+    let producer = ProducerIdentity { id: header.producer_id, epoch: header.producer_epoch };
+    let transaction = header.attributes.is_transactional().then_some(producer);
     let Some(summary) = check_body(&view, rules)? else {
         check_timestamps(rules, header.max_timestamp, header.max_timestamp)?;
-        return Ok(Checked { bytes, record_count });
+        return Ok(Checked { bytes, record_count, transaction });
     };
     check_timestamps(rules, summary.min_timestamp, summary.max_timestamp)?;
     if summary.max_timestamp == header.max_timestamp {
-        return Ok(Checked { bytes, record_count });
+        return Ok(Checked { bytes, record_count, transaction });
     }
     // Readers by time rely on the header, so it is corrected.
     let mut corrected = BytesMut::from(&bytes[..]);
     set_max_timestamp(&mut corrected, header.attributes.timestamp_type(), summary.max_timestamp)
         .map_err(|error| Rejected::batch(&error))?;
-    Ok(Checked { bytes: corrected.freeze(), record_count })
+    Ok(Checked { bytes: corrected.freeze(), record_count, transaction })
 }
 
 fn check_header(header: &BatchHeader, size_bytes: usize, rules: &BatchRules) -> Result<(), Rejected> {
@@ -117,10 +122,6 @@ fn check_header(header: &BatchHeader, size_bytes: usize, rules: &BatchRules) -> 
     if header.attributes.compression() == Compression::Zstd && !rules.allow_zstd {
         let message = "produce requests before version 7 cannot carry zstd".to_owned();
         return Err(Rejected::whole(ErrorCode::UnsupportedCompressionType, Some(message)));
-    }
-    if header.attributes.is_transactional() {
-        let message = "this broker does not support transactions yet".to_owned();
-        return Err(Rejected::whole(ErrorCode::InvalidTxnState, Some(message)));
     }
     Ok(())
 }

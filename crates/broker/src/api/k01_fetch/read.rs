@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use millstream_log::{LogError, PartitionLog, ReadBound, ReadRequest, ReadSlices};
 use millstream_wire::ErrorCode;
-use millstream_wire::messages::fetch_response::{EpochEndOffset, PartitionData};
+use millstream_wire::messages::fetch_response::{AbortedTransaction, EpochEndOffset, PartitionData};
 
 use super::{DIVERGENCE_SINCE, Plan, Target};
 use crate::core::Core;
@@ -194,10 +194,21 @@ fn answered(plan: &Plan, index: i32, slices: &ReadSlices, records: Records) -> P
         high_watermark: slices.high_watermark,
         last_stable_offset: slices.last_stable_offset,
         log_start_offset: slices.log_start_offset,
-        aborted_transactions: plan.read_committed.then(Vec::new),
+        aborted_transactions: plan.read_committed.then(|| aborted(slices)),
         records: Some(records),
         ..PartitionData::default()
     }
+}
+
+/// The aborted transactions whose records a reader of committed ones must skip, by their first offset.
+fn aborted(slices: &ReadSlices) -> Vec<AbortedTransaction> {
+    let aborted = slices.aborted.iter().flatten();
+    aborted
+        .map(|aborted| AbortedTransaction {
+            producer_id: aborted.producer_id,
+            first_offset: aborted.first_offset,
+        })
+        .collect()
 }
 
 fn failed(index: i32, error: ErrorCode) -> PartitionData<Records> {

@@ -43,7 +43,7 @@ async fn batches_that_break_a_rule_are_refused_one_by_one() {
         ("a wrong count", with_byte(&good, 60, 3), ErrorCode::InvalidRecord),
         ("too large", large, ErrorCode::MessageTooLarge),
         ("from the future", future, ErrorCode::InvalidTimestamp),
-        ("transactional", transactional, ErrorCode::InvalidTxnState),
+        ("transactional", transactional, ErrorCode::TransactionalIdAuthorizationFailed),
     ];
     for (what, bytes, expected) in cases {
         let refused = test.produce("t", 0, bytes).await;
@@ -82,14 +82,11 @@ async fn requests_that_cannot_be_served_say_so() {
     assert_eq!(code(12, produce_request("t", 0, good.clone(), 2)).await, ErrorCode::InvalidRequiredAcks);
     let zstd = compressed(&[(None, "v")], Compression::Zstd);
     assert_eq!(code(6, produce_request("t", 0, zstd, 1)).await, ErrorCode::UnsupportedCompressionType);
-    let transactional =
-        ProduceRequest { transactional_id: Some("t".into()), ..produce_request("t", 0, good.clone(), -1) };
-    assert_eq!(code(12, transactional).await, ErrorCode::InvalidTxnState);
     test.client.ask(3, super::groups::find_request("g")).await;
     let internal = test.produce("__consumer_offsets", 0, good).await;
     assert_eq!(internal.error_code, ErrorCode::InvalidTopicException.code());
-    let transactional = InitProducerIdRequest { transactional_id: Some("x".into()), ..Default::default() };
-    assert_eq!(test.ask(4, transactional).await.error_code, ErrorCode::UnsupportedVersion.code());
+    let halves = InitProducerIdRequest { producer_id: 5, producer_epoch: -1, ..idempotent_only() };
+    assert_eq!(test.ask(4, halves).await.error_code, ErrorCode::InvalidRequest.code());
 }
 
 fn idempotent_only() -> InitProducerIdRequest {

@@ -39,6 +39,14 @@ async fn every_version_of_every_api_answers_an_empty_request() {
     sweep::<m::delete_records::DeleteRecordsRequest>(client).await;
     sweep::<m::init_producer_id::InitProducerIdRequest>(client).await;
     sweep::<m::offset_for_leader_epoch::OffsetForLeaderEpochRequest>(client).await;
+    sweep::<m::add_partitions_to_txn::AddPartitionsToTxnRequest>(client).await;
+    sweep::<m::add_offsets_to_txn::AddOffsetsToTxnRequest>(client).await;
+    sweep::<m::end_txn::EndTxnRequest>(client).await;
+    sweep::<m::write_txn_markers::WriteTxnMarkersRequest>(client).await;
+    sweep::<m::txn_offset_commit::TxnOffsetCommitRequest>(client).await;
+    sweep::<m::describe_producers::DescribeProducersRequest>(client).await;
+    sweep::<m::describe_transactions::DescribeTransactionsRequest>(client).await;
+    sweep::<m::list_transactions::ListTransactionsRequest>(client).await;
     sweep::<m::describe_configs::DescribeConfigsRequest>(client).await;
     sweep::<m::alter_configs::AlterConfigsRequest>(client).await;
     sweep::<m::describe_log_dirs::DescribeLogDirsRequest>(client).await;

@@ -132,6 +132,27 @@ impl ClassicGroup {
         }
     }
 
+    /// As [`ClassicGroup::check_offset_commit`] for a commit in a transaction: it may come while the assignment is
+    /// being made, and from a producer that says nothing of a member.
+    pub(crate) fn check_transactional_commit(
+        &self,
+        member_id: &str,
+        group_instance_id: Option<&str>,
+        generation_id: i32,
+    ) -> Result<(), ErrorCode> {
+        if self.state == State::Dead {
+            return Err(ErrorCode::CoordinatorNotAvailable);
+        }
+        if generation_id < 0 && self.state == State::Empty {
+            return Ok(());
+        }
+        if generation_id < 0 && member_id.is_empty() && group_instance_id.is_none() {
+            return Ok(());
+        }
+        self.check_member(member_id, group_instance_id)?;
+        if generation_id == self.generation_id { Ok(()) } else { Err(ErrorCode::IllegalGeneration) }
+    }
+
     /// A commit shows that the member is alive.
     pub(crate) fn committed(&mut self, member_id: &str, now: Now) {
         if matches!(self.state, State::Stable | State::PreparingRebalance)

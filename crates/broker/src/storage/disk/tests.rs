@@ -88,3 +88,23 @@ fn what_is_held_back_runs_in_order_when_the_guard_is_dropped() {
     assert!((0..10).all(|number| receiver.recv().unwrap() == number));
     threads.stop();
 }
+
+#[test]
+fn what_is_held_back_can_be_released_before_the_guard_is_dropped() {
+    let threads = DiskThreads::start(2).unwrap();
+    let (done, ran) = std::sync::mpsc::channel();
+    let held = threads.hold();
+    for number in 0..10 {
+        let done = done.clone();
+        threads.write(number % 2, Box::new(move || done.send(number).unwrap()));
+    }
+    threads.release();
+    let mut seen: Vec<_> = ran.iter().take(10).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, (0..10).collect::<Vec<_>>());
+    threads.write(0, Box::new(move || done.send(10).unwrap()));
+    assert!(ran.try_recv().is_err(), "it goes on holding back");
+    drop(held);
+    assert_eq!(ran.recv(), Ok(10));
+    threads.stop();
+}

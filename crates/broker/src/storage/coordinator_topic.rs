@@ -1,4 +1,5 @@
-//! `__consumer_offsets` as the group coordinator's log.
+//! A topic of the broker's own as the log of a coordinator: `__consumer_offsets` for groups, `__transaction_state` for
+//! transactions.
 
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -6,13 +7,14 @@ use bytes::Bytes;
 use millstream_log::{PartitionLog, ReadBound, ReadRequest};
 use millstream_wire::compression::{Compression, Compressor, Decompressor};
 use millstream_wire::records::{
-    BATCH_HEADER_LEN, BatchBuilder, BatchView, Batches, FinishOptions, Records, Tail,
+    BATCH_HEADER_LEN, BatchBuilder, BatchView, Batches, ControlRecord, FinishOptions, NO_SEQUENCE,
+    ProducerStamp, Records, Tail, parse_control,
 };
 use millstream_wire::{ErrorCode, WireError};
 
 use super::{Topic, TopicTable};
 use crate::coordinator::topics::{TopicSource, Topics};
-use crate::coordinator::{AppendDone, EncodedRecord, OffsetsLog, RecordVisitor};
+use crate::coordinator::{AppendDone, CoordinatorBatch, CoordinatorLog, EncodedRecord, Replayed};
 use crate::core::Core;
 use crate::error_code;
 
@@ -25,12 +27,12 @@ const UNCOMPRESSED_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// The topic, once there is one.
 #[derive(Default)]
-pub(crate) struct OffsetsTopic {
+pub(crate) struct CoordinatorTopic {
     core: OnceLock<Weak<Core>>,
     topic: OnceLock<Arc<Topic>>,
 }
 
-impl OffsetsTopic {
+impl CoordinatorTopic {
     /// Ties the topic to the broker whose disks it uses.
     pub(crate) fn attach(&self, core: &Arc<Core>) {
         // The first one counts, and there is one.
@@ -47,20 +49,22 @@ impl OffsetsTopic {
     }
 }
 
-impl OffsetsLog for OffsetsTopic {
-    fn append(&self, partition: i32, records: Vec<EncodedRecord>, timestamp_ms: i64, done: AppendDone) {
+impl CoordinatorLog for CoordinatorTopic {
+    fn append(&self, partition: i32, batch: CoordinatorBatch, done: AppendDone) {
         let core = self.core.get().and_then(Weak::upgrade);
         let target = self.topic.get().and_then(|topic| topic.partition(partition));
         let (Some(core), Some(target)) = (core, target) else {
             // Only a broker that has ended has no disks. Nobody waits any more.
             return drop(done);
         };
-        match build(&records, timestamp_ms) {
-            Ok(batch) => {
+        match build(&batch) {
+            Ok(bytes) => {
+                // Whoever is told that these records are written may append at once: behind what came before them.
+                core.disks.release();
                 let done = move |appended: Result<_, millstream_log::LogError>| {
                     done(appended.map(|_| ()).map_err(|error| refusal(&error)));
                 };
-                target.append(&core.disks, batch, Box::new(done));
+                target.append(&core.disks, bytes, Box::new(done));
             }
             Err(error) => {
                 tracing::error!(partition, %error, "coordinator records fit into no batch");
@@ -69,15 +73,15 @@ impl OffsetsLog for OffsetsTopic {
         }
     }
 
-    fn replay(&self, partition: i32, record: &mut RecordVisitor<'_>) -> Result<(), ErrorCode> {
+    fn replay(&self, partition: i32, visit: &mut dyn FnMut(Replayed<'_>)) -> Result<(), ErrorCode> {
         let Some(target) = self.topic.get().and_then(|topic| topic.partition(partition)) else {
             return Ok(());
         };
-        replay(&target.log, record)
+        replay(&target.log, visit)
     }
 }
 
-impl TopicSource for OffsetsTopic {
+impl TopicSource for CoordinatorTopic {
     fn topics(&self) -> Arc<dyn Topics> {
         match self.core.get().and_then(Weak::upgrade) {
             Some(core) => core.topics(),
@@ -87,27 +91,41 @@ impl TopicSource for OffsetsTopic {
     }
 }
 
-/// What a client of the coordinator hears when a write fails, as in Kafka: something it tries again.
+/// What a client of the coordinator hears when a write fails, as in Kafka: mostly something it tries again.
 fn refusal(error: &millstream_log::LogError) -> ErrorCode {
     match error_code::of_log(error) {
         ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge => ErrorCode::InvalidCommitOffsetSize,
         ErrorCode::KafkaStorageError => ErrorCode::NotCoordinator,
+        // The producer has lost its transaction, which it must know.
+        error @ (ErrorCode::InvalidProducerEpoch | ErrorCode::InvalidTxnState) => error,
         _ => ErrorCode::CoordinatorNotAvailable,
     }
 }
 
-fn build(records: &[EncodedRecord], timestamp_ms: i64) -> Result<Bytes, WireError> {
+fn build(batch: &CoordinatorBatch) -> Result<Bytes, WireError> {
     // Room for all of them, so that they become one batch.
     let content = |record: &EncodedRecord| record.key.len() + record.value.as_ref().map_or(0, Bytes::len);
-    let size_bytes = records.iter().map(|record| content(record) + RECORD_OVERHEAD_BYTES).sum::<usize>();
+    let size_bytes =
+        batch.records.iter().map(|record| content(record) + RECORD_OVERHEAD_BYTES).sum::<usize>();
     let mut builder = BatchBuilder::new(BATCH_HEADER_LEN + size_bytes);
-    for record in records {
-        builder.append(timestamp_ms, Some(&record.key), record.value.as_deref(), &[])?;
+    for record in &batch.records {
+        builder.append(batch.timestamp_ms, Some(&record.key), record.value.as_deref(), &[])?;
     }
-    builder.finish(&FinishOptions::default(), &mut Compressor::default())
+    // Coordinators do not number their batches: each is appended once, by this process.
+    let transaction = batch.transaction.map(|producer| ProducerStamp {
+        producer_id: producer.id,
+        producer_epoch: producer.epoch,
+        base_sequence: NO_SEQUENCE,
+    });
+    let options = FinishOptions {
+        transactional: transaction.is_some(),
+        producer: transaction.unwrap_or(ProducerStamp::NONE),
+        ..FinishOptions::default()
+    };
+    builder.finish(&options, &mut Compressor::default())
 }
 
-fn replay(log: &PartitionLog, record: &mut RecordVisitor<'_>) -> Result<(), ErrorCode> {
+fn replay(log: &PartitionLog, visit: &mut dyn FnMut(Replayed<'_>)) -> Result<(), ErrorCode> {
     let storage = |error: &millstream_log::LogError| {
         tracing::error!(topic = log.topic(), partition = log.index(), %error, "partition cannot be read");
         error_code::of_log(error)
@@ -127,7 +145,7 @@ fn replay(log: &PartitionLog, record: &mut RecordVisitor<'_>) -> Result<(), Erro
         for batch in Batches::new(&bytes, Tail::MustBeWhole) {
             let batch = batch.map_err(|_| ErrorCode::CorruptMessage)?;
             offset = batch.header().next_offset();
-            replay_batch(&batch, &mut decompressor, record).map_err(|error| {
+            replay_batch(&batch, &mut decompressor, visit).map_err(|error| {
                 tracing::error!(topic = log.topic(), partition = log.index(), %error, "batch cannot be read");
                 ErrorCode::CorruptMessage
             })?;
@@ -142,12 +160,10 @@ fn replay(log: &PartitionLog, record: &mut RecordVisitor<'_>) -> Result<(), Erro
 fn replay_batch(
     batch: &BatchView<'_>,
     decompressor: &mut Decompressor,
-    record: &mut RecordVisitor<'_>,
+    visit: &mut dyn FnMut(Replayed<'_>),
 ) -> Result<(), WireError> {
     let header = batch.header();
-    if header.attributes.is_control() {
-        return Ok(());
-    }
+    let transaction = header.attributes.is_transactional().then_some(header.producer_id);
     let decompressed = match header.attributes.compression() {
         Compression::None => None,
         codec => Some(decompressor.decompress(codec, batch.body(), UNCOMPRESSED_BYTES_MAX)?),
@@ -155,8 +171,12 @@ fn replay_batch(
     let body = decompressed.as_deref().unwrap_or(batch.body());
     for entry in Records::new(body, header) {
         let entry = entry?;
-        if let Some(key) = entry.key {
-            record(key, entry.value);
+        if header.attributes.is_control() {
+            if let ControlRecord::EndTransaction { committed, .. } = parse_control(&entry)? {
+                visit(Replayed::EndOfTransaction { producer_id: header.producer_id, committed });
+            }
+        } else if let Some(key) = entry.key {
+            visit(Replayed::Record { key, value: entry.value, transaction });
         }
     }
     Ok(())
