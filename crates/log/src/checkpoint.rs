@@ -21,6 +21,8 @@ pub const RECOVERY_POINT_FILE: &str = "recovery-point-offset-checkpoint";
 pub const LOG_START_FILE: &str = "log-start-offset-checkpoint";
 /// High watermark.
 pub const HIGH_WATERMARK_FILE: &str = "replication-offset-checkpoint";
+/// Offset up to which a partition is compacted.
+pub const COMPACTED_FILE: &str = "cleaner-offset-checkpoint";
 /// Where each leader epoch of a partition began.
 pub const LEADER_EPOCH_FILE: &str = "leader-epoch-checkpoint";
 /// The id of the topic that a partition directory belongs to.

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use parking_lot::Mutex;
 
 use crate::Result;
+use crate::checkpoint::Offsets;
 use crate::clock::Clock;
 use crate::data_directory::PreviousRun;
 use crate::durability::{FsyncPolicy, SyncQueue};
@@ -34,6 +36,10 @@ pub(crate) struct Context {
     pub(crate) leader_epoch: i32,
     pub(crate) producer_expiration_ms: i64,
     pub(crate) checkpointed: Mutex<HashMap<(String, i32), Checkpointed>>,
+    /// Offsets up to which partitions are compacted, for the checkpoint.
+    pub(crate) compacted: Mutex<Offsets>,
+    /// Swaps of compaction so far.
+    pub(crate) swaps: AtomicU64,
     /// Whether everything that a killed process left was synced, once that was tried.
     pub(crate) leftovers_synced: Mutex<Option<bool>>,
 }
@@ -65,5 +71,6 @@ impl Context {
     /// Forgets what checkpoints said of a topic that is deleted.
     pub(crate) fn forget_checkpoints(&self, topic: &str) {
         self.checkpointed.lock().retain(|(name, _), _| name != topic);
+        self.compacted.lock().retain(|(name, _), _| name != topic);
     }
 }

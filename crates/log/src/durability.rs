@@ -201,18 +201,22 @@ pub(crate) fn sync_now(context: &Context, partitions: &[Arc<PartitionLog>]) -> R
         if !seen.insert(Arc::as_ptr(partition)) {
             continue;
         }
-        if let Some(plan) = partition.plan_sync(SyncScope::Everything) {
-            let mut outcome = plan.execute(context);
-            if plan.syncs_root() && outcome.is_ok() {
-                let root = context.root();
-                outcome = context.fs().sync_dir(root).map_err(|source| LogError::Io {
-                    operation: "sync",
-                    path: root.to_owned(),
-                    source,
-                });
-            }
-            partition.finish_sync(plan, outcome);
-        }
+        sync_partition(context, partition, SyncScope::Everything);
     }
     Ok(())
+}
+
+/// Syncs one partition on the calling thread; a failure takes it offline.
+pub(crate) fn sync_partition(context: &Context, partition: &PartitionLog, scope: SyncScope) {
+    let Some(plan) = partition.plan_sync(scope) else { return };
+    let mut outcome = plan.execute(context);
+    if plan.syncs_root() && outcome.is_ok() {
+        let root = context.root();
+        outcome = context.fs().sync_dir(root).map_err(|source| LogError::Io {
+            operation: "sync",
+            path: root.to_owned(),
+            source,
+        });
+    }
+    partition.finish_sync(plan, outcome);
 }

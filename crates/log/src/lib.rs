@@ -8,12 +8,12 @@
 //! no sockets. The formats are drawn in `docs/formats/log-directory.md` and `docs/formats/metadata-log.md`.
 //!
 //! *Architecture invariants*: all I/O goes through [`fs`], so that crashes can be simulated at every operation; no bytes of records are
-//! decoded but headers and markers (and, to find a record by its timestamp, one batch); nothing here knows requests, groups or clients.
+//! decoded but headers and markers (one batch to find a record by its timestamp, and what compaction looks at); nothing here knows requests, groups or clients.
 //!
 //! Transactions are here as far as they concern one partition: who may write ([`PartitionLog::enrol`]), how they end
 //! ([`PartitionLog::append_marker`]), and which aborted ones a reader must skip ([`ReadSlices::aborted`]).
 //!
-//! Not here: compaction, the transaction coordinator, replication.
+//! Not here: the transaction coordinator, replication.
 pub mod checkpoint;
 mod clock;
 pub mod config;

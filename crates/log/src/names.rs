@@ -11,6 +11,10 @@ const TOPIC_NAME_LEN_MAX: usize = 249;
 
 /// Extension of a file that waits for its removal.
 pub(crate) const DELETED: &str = ".deleted";
+/// Extension of a file that compaction writes.
+pub(crate) const CLEANED: &str = ".cleaned";
+/// Extension of a log file that compaction has written, on its way into an old one's place.
+pub(crate) const SWAP: &str = ".swap";
 
 /// Checks a topic's name by Kafka's rules.
 ///

@@ -7,7 +7,7 @@
 //! files through their own handles, so neither waits for the other's I/O.
 //!
 //! Invariants: log start ≤ high watermark ≤ log end, and none of them falls while the process lives. Bytes below a published
-//! position never change. Locks, in order: a sync's, the writer's, the view's, the marks', a segment's.
+//! position never change. Locks, in order: maintenance's, a sync's, the writer's, the view's, the marks', a segment's.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -29,6 +29,7 @@ use crate::segment::scan::ScannedBatch;
 use crate::{ErrorKind, LogError, Result};
 
 mod append;
+mod compaction;
 mod lookup;
 mod read;
 mod recovery;
@@ -40,6 +41,7 @@ mod tests;
 mod transactions;
 
 pub use append::{Acknowledgement, Appended};
+pub(crate) use compaction::{Compactable, CompactionRun};
 pub use lookup::{FoundOffset, OffsetSpec};
 pub use read::{FileSlice, ReadBound, ReadRequest, ReadSlices};
 pub(crate) use sync::{SyncPlan, SyncScope};
@@ -163,6 +165,10 @@ pub struct PartitionLog {
     listener: OnceLock<Arc<dyn PartitionListener>>,
     sync: Mutex<()>,
     sync_queued: AtomicBool,
+    /// Held while segments other than the active one are replaced or removed.
+    maintenance: Mutex<()>,
+    /// Whether a swap of compaction failed half way: the next start finishes it.
+    swap_failed: AtomicBool,
 }
 
 impl fmt::Debug for PartitionLog {
@@ -200,6 +206,8 @@ impl PartitionLog {
             listener: OnceLock::new(),
             sync: Mutex::new(()),
             sync_queued: AtomicBool::new(false),
+            maintenance: Mutex::new(()),
+            swap_failed: AtomicBool::new(false),
         }
     }
 
@@ -405,6 +413,8 @@ impl PartitionLog {
         let spread =
             millstream_wire::crc32c(self.topic.as_bytes()).wrapping_mul(31).wrapping_add(self.index as u32);
         let jitter_ms = if jitter_max > 0 { i64::from(spread) % jitter_max } else { 0 };
-        config.segment_ms - jitter_ms
+        let roll_ms = config.segment_ms - jitter_ms;
+        // What is in the active segment is not compacted.
+        if config.cleanup_policy.compact { roll_ms.min(config.max_compaction_lag_ms) } else { roll_ms }
     }
 }

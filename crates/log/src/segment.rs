@@ -14,7 +14,7 @@ use crate::config::TopicConfig;
 use crate::error::IoContext;
 use crate::files::{FileCache, LazyFile};
 use crate::fs::{File, write_all_at};
-use crate::names::{DELETED, FileKind};
+use crate::names::{CLEANED, DELETED, FileKind};
 use crate::{LogError, Result};
 
 pub(crate) mod aborted;
@@ -102,9 +102,25 @@ impl Segment {
         segment
     }
 
+    /// A segment to be written by compaction, under names that say so.
+    pub(crate) fn cleaned(directory: &Path, base_offset: i64, now_ms: i64) -> Self {
+        let found = Found { size: 0, next_offset: base_offset, offset_entries: 0, time_entries: 0 };
+        let segment = Self::with_names(directory, CLEANED, base_offset, now_ms, found);
+        segment.tail.lock().max_timestamp = Some(MaxTimestamp::NONE);
+        segment
+    }
+
     /// A segment whose files are there.
     pub(crate) fn found(directory: &Path, base_offset: i64, now_ms: i64, found: Found) -> Self {
-        let file = |kind: FileKind| LazyFile::new(kind.path(directory, base_offset));
+        Self::with_names(directory, "", base_offset, now_ms, found)
+    }
+
+    fn with_names(directory: &Path, suffix: &str, base_offset: i64, now_ms: i64, found: Found) -> Self {
+        let file = |kind: FileKind| {
+            let mut path = kind.path(directory, base_offset).into_os_string();
+            path.push(suffix);
+            LazyFile::new(path.into())
+        };
         let tail = Tail {
             size: found.size,
             next_offset: found.next_offset,
@@ -121,7 +137,7 @@ impl Segment {
             log: file(FileKind::Log),
             offset_file: file(FileKind::OffsetIndex),
             time_file: file(FileKind::TimeIndex),
-            aborted: AbortedIndex::new(directory, base_offset),
+            aborted: AbortedIndex::new(file(FileKind::TransactionIndex)),
             tail: Mutex::new(tail),
             dirty: AtomicBool::new(false),
             found_bytes: AtomicU64::new(found.size),
@@ -226,6 +242,61 @@ impl Segment {
         tail.offsets.forget_recent();
         tail.times.forget_recent();
         Ok(())
+    }
+
+    /// Closes a segment that compaction wrote in place of others, which ended at `next_offset`, and makes its files durable. The
+    /// transaction index is there even if it is empty: it takes an old one's place.
+    pub(crate) fn seal_cleaned(
+        &mut self,
+        cache: &FileCache,
+        next_offset: i64,
+        created_ms: i64,
+    ) -> Result<()> {
+        self.created_ms = created_ms;
+        self.seal(cache)?;
+        self.aborted.file.open(cache)?;
+        self.sync(cache, true)?;
+        self.dirty.store(false, Ordering::Relaxed);
+        let mut tail = self.tail.lock();
+        tail.next_offset = tail.next_offset.max(next_offset);
+        Ok(())
+    }
+
+    /// Renames the log file of a segment that compaction wrote.
+    pub(crate) fn rename_log(&self, cache: &FileCache, suffix: &str) -> Result<()> {
+        rename_to(cache, &self.log, FileKind::Log, self.base_offset, suffix)
+    }
+
+    /// Gives the index files of a segment that compaction wrote their final names.
+    pub(crate) fn rename_indexes(&self, cache: &FileCache) -> Result<()> {
+        let indexes = [
+            (&self.offset_file, FileKind::OffsetIndex),
+            (&self.time_file, FileKind::TimeIndex),
+            (&self.aborted.file, FileKind::TransactionIndex),
+        ];
+        indexes.into_iter().try_for_each(|(file, kind)| rename_to(cache, file, kind, self.base_offset, ""))
+    }
+
+    /// Timestamp of the first batch, from which `max.compaction.lag.ms` counts; `None` in an empty segment.
+    pub(crate) fn first_timestamp(&self, cache: &FileCache) -> Result<Option<i64>> {
+        let (known, size) = {
+            let tail = self.tail.lock();
+            (tail.first_timestamp_ms, tail.size)
+        };
+        if known.is_some() || size == 0 {
+            return Ok(known);
+        }
+        let file = self.log.open(cache)?;
+        let first = BatchScan::new(&*file, self.log.path(), 0, size).next_sound()?;
+        let timestamp_ms = first.map(|batch| batch.header.max_timestamp);
+        self.tail.lock().first_timestamp_ms = timestamp_ms;
+        Ok(timestamp_ms)
+    }
+
+    /// Bytes of the entries of offset and time index.
+    pub(crate) fn sparse_index_bytes(&self) -> (u64, u64) {
+        let tail = self.tail.lock();
+        ((tail.offsets.len() * OffsetEntry::LEN) as u64, (tail.times.len() * TimeEntry::LEN) as u64)
     }
 
     /// Makes the log file durable, and with `indexes` the index files too.
@@ -387,10 +458,11 @@ impl Segment {
         sparse as u64 + self.aborted.size_bytes()
     }
 
-    /// Gives the files the names under which they wait for removal.
-    pub(crate) fn rename_deleted(&self, cache: &FileCache) -> Result<()> {
+    /// Gives the files the names under which they wait for removal; `suffix` tells them from others of the same segment.
+    pub(crate) fn rename_deleted(&self, cache: &FileCache, suffix: &str) -> Result<()> {
         for file in self.files() {
             let mut path = file.path().into_os_string();
+            path.push(suffix);
             path.push(DELETED);
             file.rename(cache, path.into())?;
         }
@@ -411,6 +483,20 @@ impl Segment {
     fn files(&self) -> [&Arc<LazyFile>; 4] {
         [&self.aborted.file, &self.offset_file, &self.time_file, &self.log]
     }
+}
+
+fn rename_to(
+    cache: &FileCache,
+    file: &LazyFile,
+    kind: FileKind,
+    base_offset: i64,
+    suffix: &str,
+) -> Result<()> {
+    let from = file.path();
+    let directory = from.parent().unwrap_or(Path::new(""));
+    let mut to = kind.path(directory, base_offset).into_os_string();
+    to.push(suffix);
+    file.rename(cache, to.into())
 }
 
 fn remove_if_there(cache: &FileCache, path: &Path) -> Result<()> {
@@ -443,7 +529,8 @@ impl Tail {
     fn add(&mut self, batch: &ScannedBatch, index_interval_bytes: u64) {
         let header = &batch.header;
         let newest = self.max_timestamp.unwrap_or(MaxTimestamp::NONE);
-        if header.max_timestamp > newest.timestamp_ms {
+        // Of a batch without records, which compaction leaves, no record has the timestamp.
+        if header.max_timestamp > newest.timestamp_ms && header.record_count > 0 {
             let offset = header.last_offset();
             self.max_timestamp = Some(MaxTimestamp { timestamp_ms: header.max_timestamp, offset });
         }

@@ -4,7 +4,7 @@
 //! store keeps the truth about topics in the metadata log and everything about records in the partitions; what lies in the
 //! directory without a topic is removed if the metadata log says that it was deleted, and left alone otherwise.
 //!
-//! The store owns one thread, which syncs. Retention, checkpoints and the removal of files are calls, so that whoever
+//! The store owns two threads: one syncs, one compacts. Retention, checkpoints and the removal of files are calls, so that whoever
 //! runs the store decides when and where they happen ([`RETENTION_INTERVAL`], [`CHECKPOINT_INTERVAL`]).
 //!
 //! Locks, in order: administration, the metadata log's, the topics'.
@@ -12,6 +12,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -30,11 +31,13 @@ use crate::partition::PartitionLog;
 use crate::topic_id::{id_text, random_id};
 use crate::{LogError, Result};
 
+mod compaction;
 mod housekeeping;
 #[cfg(test)]
 mod tests;
 mod topics;
 
+use compaction::CompactorSignal;
 pub use topics::{NewTopic, PARTITIONS_MAX};
 
 /// How often [`LogStore::apply_retention`] should run.
@@ -59,7 +62,8 @@ pub struct StoreOptions {
     pub open_files_max: Option<usize>,
     /// Time in ms after which a silent producer is forgotten (`producer.id.expiration.ms`).
     pub producer_expiration_ms: i64,
-    /// Whether the store runs its own thread for syncs. Without, [`LogStore::sync_queued`] must be called.
+    /// Whether the store runs its own threads for syncs and compaction. Without, [`LogStore::sync_queued`] and
+    /// [`LogStore::compact`] must be called.
     pub sync_thread: bool,
     /// The file system.
     pub fs: Arc<dyn FileSystem>,
@@ -139,6 +143,8 @@ pub struct LogStore {
     /// Syncs on the caller's thread where there is no thread of its own.
     syncer: Mutex<Option<Syncer>>,
     sync_thread: Mutex<Option<JoinHandle<()>>>,
+    compactor: Arc<CompactorSignal>,
+    compactor_thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl LogStore {
@@ -161,13 +167,15 @@ impl LogStore {
             .unwrap_or_else(|| (options.fs.open_files_max() / 2).clamp(8, OPEN_FILES_MAX));
         let context = Arc::new(Context {
             root: path.to_owned(),
-            cache: FileCache::new(options.fs, open_files_max),
+            cache: FileCache::new(options.fs.clone(), open_files_max),
             clock: options.clock,
             policy: options.fsync,
             sync_queue: SyncQueue::default(),
             previous_run,
             leader_epoch: metadata.state().broker_epoch,
             producer_expiration_ms: options.producer_expiration_ms,
+            compacted: Mutex::new(housekeeping::read_compacted(&*options.fs, path, &metadata.state())?),
+            swaps: AtomicU64::new(0),
             checkpointed: Mutex::new(checkpointed),
             leftovers_synced: Mutex::new(None),
         });
@@ -181,17 +189,21 @@ impl LogStore {
             administration: Mutex::new(()),
             discarded: Mutex::default(),
             sync_thread: Mutex::new(None),
+            compactor: Arc::default(),
+            compactor_thread: Mutex::new(None),
         };
         store.load_topics()?;
         store.collect_leftovers()?;
+        let store = Arc::new(store);
         if options.sync_thread {
             store.start_sync_thread()?;
+            store.start_compactor()?;
         }
         tracing::info!(
             path = %path.display(), previous_run = ?previous_run, topics = store.topics.read().by_name.len(),
             fsync = %store.context.policy, leader_epoch = store.context.leader_epoch, "data directory is open"
         );
-        Ok(Arc::new(store))
+        Ok(store)
     }
 
     fn start_sync_thread(&self) -> Result<()> {
@@ -296,6 +308,8 @@ impl LogStore {
 
 impl Drop for LogStore {
     fn drop(&mut self) {
+        // Its thread holds the store while it works: it is either over or this very thread.
+        self.compactor.stop();
         self.stop_sync_thread();
     }
 }

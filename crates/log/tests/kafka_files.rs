@@ -258,3 +258,45 @@ fn kafkas_dump_tool_reads_transactions_written_here() {
     let producers = kafka_tool(&[tool, "--files", &files_with(&directory, "snapshot").join(",")]).unwrap();
     assert!(producers.contains("producerId: 41 producerEpoch: 3 coordinatorEpoch: 6"), "{producers}");
 }
+
+#[test]
+fn kafkas_dump_tool_reads_what_was_compacted_here() {
+    let temporary = tempfile::tempdir().unwrap();
+    let store = open(temporary.path());
+    let configs = [
+        ("cleanup.policy", "compact"),
+        ("min.cleanable.dirty.ratio", "0"),
+        ("index.interval.bytes", "200"),
+        ("segment.index.bytes", "120"),
+    ];
+    store.create_topic(new_topic("compacted", &configs)).unwrap();
+    let partition = store.partition("compacted", 0).unwrap();
+    let codecs =
+        [Compression::None, Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd];
+    for step in 0..100 {
+        let producer = match step % 3 {
+            0 => ProducerStamp { producer_id: 7, producer_epoch: 0, base_sequence: step / 3 * 4 },
+            _ => ProducerStamp::NONE,
+        };
+        let count = if producer == ProducerStamp::NONE { 1 + step as u32 % 9 } else { 4 };
+        let bytes = batch(count, codecs[step as usize % 5], producer, 1_700_000_000_000 + i64::from(step));
+        partition.append(&bytes).unwrap();
+    }
+    store.sync_queued();
+    assert!(store.compact() > 0);
+    let end = partition.log_end_offset();
+    store.close().unwrap();
+    let directory = temporary.path().join("compacted-0");
+    let tool = "org.apache.kafka.tools.DumpLogSegments";
+    let logs = files_with(&directory, "log");
+    assert!(logs.len() > 1 && logs.len() < 30, "{logs:?}");
+    let Some(records) = kafka_tool(&[tool, "--deep-iteration", "--files", &logs.join(",")]) else { return };
+    assert!(!records.contains("isvalid: false"), "{records}");
+    let count = records.matches("| offset: ").count();
+    assert!(count > 9 && (count as i64) < end / 2, "{count} of {end} records are left");
+    let indexes = [files_with(&directory, "index"), files_with(&directory, "timeindex")].concat().join(",");
+    let said = kafka_tool(&[tool, "--files", &indexes]).unwrap();
+    for complaint in ["mismatch", "out of order", "corrupt", "Exception", "not found", "failed"] {
+        assert!(!said.contains(complaint), "{complaint}: {said}");
+    }
+}

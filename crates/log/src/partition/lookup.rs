@@ -109,6 +109,7 @@ impl PartitionLog {
         let mut bytes = Vec::new();
         while let Some(batch) = scan.next_sound()? {
             if batch.header.max_timestamp < timestamp_ms
+                || batch.header.record_count == 0
                 || batch.header.last_offset() < self.log_start_offset()
             {
                 continue;

@@ -10,7 +10,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Mark, PartitionLog, Status};
+use super::{Mark, PartitionLog, Status, View};
 use crate::fs::File;
 use crate::segment::{AbortedTransaction, Segment};
 use crate::{LogError, Result};
@@ -205,7 +205,7 @@ impl PartitionLog {
         let from = view.floor(request.offset).unwrap_or(0);
         let segments = view.segments.get(from..).unwrap_or_default();
         let end = self.collect_slices(request, bound, segments, &mut found.slices)?;
-        self.recent_reads.lock().remember(end);
+        self.remember_end(&view, end);
         let Some(aborted) = found.aborted.as_mut().filter(|_| !found.slices.is_empty()) else {
             return Ok(());
         };
@@ -218,6 +218,22 @@ impl PartitionLog {
         Ok(())
     }
 
+    /// Remembers where a read ended, unless compaction has replaced the segment meanwhile.
+    fn remember_end(&self, view: &Arc<View>, end: Mark) {
+        // Compaction shows its segments first and clears what is remembered then.
+        let mut recent = self.recent_reads.lock();
+        let current = self.view.read();
+        let segment_of = |view: &View| {
+            let index = view.floor(end.segment_base)?;
+            view.segments.get(index).cloned()
+        };
+        let is_same = Arc::ptr_eq(view, &current)
+            || matches!((segment_of(view), segment_of(&current)), (Some(then), Some(now)) if Arc::ptr_eq(&then, &now));
+        if is_same {
+            recent.remember(end);
+        }
+    }
+
     /// Collects slices of the segments; says where they end.
     fn collect_slices(
         &self,
@@ -227,11 +243,13 @@ impl PartitionLog {
         slices: &mut Vec<FileSlice>,
     ) -> Result<Mark> {
         let mut left = request.max_bytes;
-        for segment in segments {
+        for (index, segment) in segments.iter().enumerate() {
             if segment.base_offset > bound.segment_base {
                 break;
             }
-            let end = if segment.base_offset == bound.segment_base {
+            // A bound at the very end of a segment may be older than a compaction of it, and its position wrong.
+            let is_whole = segments.get(index + 1).is_some_and(|next| next.base_offset <= bound.offset);
+            let end = if segment.base_offset == bound.segment_base && !is_whole {
                 bound.position
             } else {
                 segment.extent().size

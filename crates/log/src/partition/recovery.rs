@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::compaction::finish_swaps;
 use super::{Mark, PartitionLog, View, Writer};
 use crate::checkpoint::{
     LEADER_EPOCH_FILE, PARTITION_METADATA_FILE, read_leader_epochs, read_partition_metadata,
@@ -101,6 +102,10 @@ impl PartitionLog {
             return Ok(Listing::default());
         }
         writer.has_directory = true;
+        let entries = match finish_swaps(fs, &directory, &entries)? {
+            true => fs.read_dir(&directory).context("list", &directory)?,
+            false => entries,
+        };
         let mut listing = Listing::default();
         for entry in entries.iter().filter(|entry| !entry.is_dir) {
             match FileKind::parse(&entry.name) {

@@ -40,6 +40,7 @@ impl PartitionLog {
     /// Moves the log's start up to `offset`, and removes the segments before it; says how many. The metadata log must know
     /// the start by now: a crash may undo the removal of any of them.
     pub(crate) fn delete_before(&self, offset: i64) -> Result<usize> {
+        let _maintenance = self.maintenance.lock();
         let mut writer = self.writer()?;
         self.advance_log_start(&mut writer, offset);
         let count = self.count_before_start();
@@ -63,6 +64,7 @@ impl PartitionLog {
 
     /// Ends the partition because its topic was deleted, and gives its directory a name that says so.
     pub(crate) fn mark_deleted(&self) -> Result<Option<std::path::PathBuf>> {
+        let _maintenance = self.maintenance.lock();
         let writer = self.writer.lock();
         self.set_status(Status::Deleted);
         let from = self.directory();
@@ -155,7 +157,7 @@ impl PartitionLog {
         *self.view.write() = Arc::new(View { segments: kept.to_vec() });
         self.recent_reads.lock().clear();
         for segment in removed {
-            segment.rename_deleted(&self.context.cache)?;
+            segment.rename_deleted(&self.context.cache, "")?;
             if segment.base_offset != writer.snapshot_offset {
                 self.remove_snapshot(segment.base_offset);
             }

@@ -136,6 +136,7 @@ impl PartitionLog {
         if !self.is_open() {
             return Ok(());
         }
+        let _maintenance = self.maintenance.lock();
         self.snapshot_producers_if_due(true);
         let mut writer = self.writer.lock();
         let view = self.view.read().clone();

@@ -9,7 +9,6 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -18,7 +17,6 @@ use crate::Result;
 use crate::error::IoContext;
 use crate::files::{FileCache, LazyFile};
 use crate::fs::{Durable, File, read_exact_at, replace_file, write_all_at};
-use crate::names::FileKind;
 
 const VERSION: i16 = 0;
 const ENTRY_LEN: usize = 34;
@@ -91,8 +89,7 @@ pub(crate) struct AbortedIndex {
 
 impl AbortedIndex {
     /// An index of which nothing is known but its place: without entries until [`Self::find_entries`].
-    pub(super) fn new(directory: &Path, base_offset: i64) -> Self {
-        let file = LazyFile::new(FileKind::TransactionIndex.path(directory, base_offset));
+    pub(super) fn new(file: Arc<LazyFile>) -> Self {
         Self { file, entries: Mutex::default() }
     }
 

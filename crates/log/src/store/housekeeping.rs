@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{DiscardedDirectory, LogStore, Topic};
 use crate::checkpoint::{
-    HIGH_WATERMARK_FILE, LOG_START_FILE, Offsets, PARTITION_METADATA_FILE, RECOVERY_POINT_FILE, read_offsets,
-    read_partition_metadata, write_offsets,
+    COMPACTED_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, Offsets, PARTITION_METADATA_FILE,
+    RECOVERY_POINT_FILE, read_offsets, read_partition_metadata, write_offsets,
 };
 use crate::context::Checkpointed;
 use crate::durability::sync_now;
@@ -51,6 +51,20 @@ pub(super) fn read_checkpoints(
         }
     }
     Ok(checkpointed)
+}
+
+/// Reads up to where partitions are compacted. What is not known is compacted once more.
+pub(super) fn read_compacted(fs: &dyn FileSystem, root: &Path, metadata: &MetadataState) -> Result<Offsets> {
+    let mut offsets = match read_offsets(fs, &root.join(COMPACTED_FILE)) {
+        Err(error @ LogError::Corrupt { .. }) => {
+            tracing::warn!(%error, "checkpoint is ignored");
+            Offsets::new()
+        }
+        other => other?,
+    };
+    let names: HashSet<&str> = metadata.topics.values().map(|topic| topic.name.as_str()).collect();
+    offsets.retain(|(topic, _), _| names.contains(topic.as_str()));
+    Ok(offsets)
 }
 
 /// The result, or a line in the log where it is more than a partition that is no longer there.
@@ -104,6 +118,11 @@ impl LogStore {
             }
         }
         let (fs, root) = (self.context.fs(), self.context.root());
+        let mut compacted = self.context.compacted.lock().clone();
+        if !compacted.is_empty() {
+            compacted.retain(|(name, _), _| left_out.is_none_or(|left_out| *left_out.name != **name));
+            write_offsets(fs, &root.join(COMPACTED_FILE), &compacted, Durable::OldOrNew)?;
+        }
         write_offsets(fs, &root.join(LOG_START_FILE), &log_starts, Durable::OldOrNew)?;
         write_offsets(fs, &root.join(HIGH_WATERMARK_FILE), &high_watermarks, Durable::OldOrNew)?;
         write_offsets(fs, &root.join(RECOVERY_POINT_FILE), &recovery_points, Durable::Yes)
@@ -278,6 +297,7 @@ impl LogStore {
     /// # Errors
     /// [`LogError::Io`]: then the stop was not a clean one.
     pub fn close(&self) -> Result<()> {
+        self.stop_compactor();
         self.stop_sync_thread();
         let mut sound = true;
         self.for_each_partition(|partition| {

@@ -129,6 +129,18 @@ impl Attributes {
         self.with(Self::LOG_APPEND_TIME, timestamp_type == TimestampType::LogAppendTime)
     }
 
+    /// The same attributes with another codec.
+    #[must_use]
+    pub fn with_compression(self, compression: Compression) -> Self {
+        Self(self.0 & !Self::CODEC_MASK | i16::from(compression.code()))
+    }
+
+    /// The same attributes with the delete horizon's bit set or cleared.
+    #[must_use]
+    pub fn with_delete_horizon(self, on: bool) -> Self {
+        self.with(Self::DELETE_HORIZON, on)
+    }
+
     fn with(self, bit: i16, on: bool) -> Self {
         Self(if on { self.0 | bit } else { self.0 & !bit })
     }

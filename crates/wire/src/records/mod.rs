@@ -4,7 +4,7 @@
 //!   [`set_max_timestamp`]).
 //! - [`BatchView`] and [`Batch`]: one whole batch; [`Batches`] and [`SharedBatches`] walk many.
 //! - [`Records`]: the records of an uncompressed body, without allocation; [`check_records`] is a broker's check.
-//! - [`BatchBuilder`]: writes batches. [`ControlRecord`]: transaction markers.
+//! - [`BatchBuilder`]: writes batches. [`ControlRecord`]: transaction markers. [`BatchRebuilder`]: batches with records left out.
 //!
 //! ```
 //! use millstream_wire::compression::{Compression, Compressor, Decompressor};
@@ -31,6 +31,7 @@ mod batch;
 mod builder;
 mod control;
 mod header;
+mod rebuild;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub use header::{
     NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP, ProducerStamp, TimestampType,
     assign_offset, set_max_timestamp, set_producer,
 };
+pub use rebuild::BatchRebuilder;
 pub use record::{
     Header, HeaderIter, Headers, RECORD_LEN_MIN, Record, RecordRules, RecordSummary, Records, check_records,
     range_in,

@@ -11,6 +11,10 @@ fn entry(producer_id: i64, first_offset: i64, last_offset: i64, stable: i64) -> 
     AbortedTransaction { producer_id, first_offset, last_offset, last_stable_offset: stable }
 }
 
+fn index_file() -> AbortedIndex {
+    AbortedIndex::new(LazyFile::new("00000000000000000000.txnindex".into()))
+}
+
 fn cache() -> FileCache {
     FileCache::new(Arc::new(SimFileSystem::new(1)), 8)
 }
@@ -42,7 +46,7 @@ fn an_index_that_cannot_be_is_not_trusted() {
     ];
     for (bytes, trusted) in cases {
         let cache = cache();
-        let index = AbortedIndex::new(Path::new(""), 100);
+        let index = index_file();
         replace_file(cache.fs(), &index.file.path(), &bytes, Durable::No).unwrap();
         assert_eq!(index.find_entries(&cache, bytes.len() as u64, 100, 200).unwrap(), trusted, "{bytes:?}");
         index.reconcile(&cache, 0, &sound).unwrap();
@@ -63,7 +67,7 @@ proptest! {
         reopened in any::<bool>(),
     ) {
         let cache = cache();
-        let mut index = AbortedIndex::new(Path::new(""), 0);
+        let mut index = index_file();
         let (mut last, mut stable, mut model) = (0, 0, Vec::new());
         for (length, gap) in steps {
             last += gap;
@@ -74,7 +78,7 @@ proptest! {
             index.flush(&cache).unwrap();
         }
         if reopened {
-            index = AbortedIndex::new(Path::new(""), 0);
+            index = index_file();
             prop_assert!(index.find_entries(&cache, model.len() as u64 * 34, 0, last + 1).unwrap());
         }
         for (from, length) in probes {

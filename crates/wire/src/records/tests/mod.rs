@@ -1,6 +1,7 @@
 //! Tests of record batches: round trips, the bytes of real clients, and hostile bytes.
 
 mod hostile;
+mod rebuild;
 mod round_trip;
 mod rules;
 

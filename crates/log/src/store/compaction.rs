@@ -1,0 +1,173 @@
+//! Which partition is compacted next, and the thread that does it.
+//!
+//! The dirtiest partition comes first, one that waits for too long before all others. Only partitions that are open are looked at:
+//! in the others nothing has been written since they were last seen to.
+//!
+//! The broker's properties, by Kafka's names: `log.cleaner.enable`, `log.cleaner.backoff.ms`, `log.cleaner.dedupe.buffer.size`. They
+//! are read before each round, so a change needs no restart. There is one thread; its speed is not limited.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::LogStore;
+use crate::durability::{FsyncPolicy, sync_partition};
+use crate::partition::{Compactable, CompactionRun, PartitionLog, SyncScope};
+use crate::{ErrorKind, LogError, Result};
+
+/// Kafka's `log.cleaner.backoff.ms`.
+const BACKOFF_MS: u64 = 15_000;
+/// Kafka's `log.cleaner.dedupe.buffer.size`.
+const MAP_BYTES: u64 = 128 << 20;
+
+/// Tells the thread to end.
+#[derive(Debug, Default)]
+pub(super) struct CompactorSignal {
+    stopping: AtomicBool,
+    lock: Mutex<()>,
+    changed: Condvar,
+}
+
+impl CompactorSignal {
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        let _lock = self.lock.lock();
+        self.changed.notify_all();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    fn wait(&self, backoff: Duration) {
+        let until = Instant::now() + backoff;
+        let mut lock = self.lock.lock();
+        while !self.is_stopping() && !self.changed.wait_until(&mut lock, until).timed_out() {}
+    }
+}
+
+impl LogStore {
+    /// Compacts whatever is worth it by its topic's configuration, on the calling thread; says how many runs that took. What fails is
+    /// logged and left for the next call. For a store without its own thread.
+    pub fn compact(&self) -> usize {
+        let (mut runs, mut failed) = (0, HashSet::new());
+        while !self.compactor.is_stopping()
+            && self.is_compaction_enabled()
+            && let Some((partition, compactable)) = self.most_urgent(&failed)
+        {
+            match self.compact_partition(&partition, &compactable) {
+                Ok(true) => runs += 1,
+                Ok(false) => _ = failed.insert(Arc::as_ptr(&partition)),
+                Err(error) => {
+                    failed.insert(Arc::as_ptr(&partition));
+                    if error.kind() != ErrorKind::Unavailable {
+                        let (topic, partition) = (partition.topic(), partition.index());
+                        tracing::warn!(%error, topic, partition, "compaction failed");
+                    }
+                }
+            }
+        }
+        runs
+    }
+
+    fn most_urgent(&self, failed: &HashSet<*const PartitionLog>) -> Option<(Arc<PartitionLog>, Compactable)> {
+        let mut most_urgent: Option<(Arc<PartitionLog>, Compactable)> = None;
+        for topic in self.topics().iter().filter(|topic| topic.config.cleanup_policy.compact) {
+            for partition in topic.partitions.iter().filter(|one| !failed.contains(&Arc::as_ptr(one))) {
+                let key = (topic.name.to_string(), partition.index());
+                let checkpointed = self.context.compacted.lock().get(&key).copied();
+                let Ok(Some(found)) = partition.compactable(checkpointed) else { continue };
+                let urgency = |one: &Compactable| (one.is_overdue, one.dirty_ratio);
+                if most_urgent.as_ref().is_none_or(|(_, most)| urgency(&found) > urgency(most)) {
+                    most_urgent = Some((partition.clone(), found));
+                }
+            }
+        }
+        most_urgent
+    }
+
+    /// One run over a partition. False if nothing could be done.
+    fn compact_partition(&self, partition: &Arc<PartitionLog>, compactable: &Compactable) -> Result<bool> {
+        if self.context.policy != FsyncPolicy::Group {
+            // With the markers that decided the transactions in it: were one lost, records would have been superseded by others that
+            // are open again.
+            sync_partition(&self.context, partition, SyncScope::Everything);
+        }
+        // A start takes gaps for compaction's only below the recovery point that it finds in the checkpoint.
+        let recovery_point = partition.recovery_point();
+        {
+            let _administration = self.administration.lock();
+            self.write_checkpoints_without(None)?;
+        }
+        let run = CompactionRun {
+            map_bytes: self.compaction_property("log.cleaner.dedupe.buffer.size", MAP_BYTES),
+            stop: self.compactor.stopping_flag(),
+        };
+        let began = Instant::now();
+        let Some(done) = partition.compact(compactable, recovery_point, &run)? else { return Ok(false) };
+        let key = (partition.topic().to_owned(), partition.index());
+        if self.topic_by_id(partition.topic_id()).is_none() {
+            return Err(LogError::UnknownTopic { topic: key.0 });
+        }
+        self.context.compacted.lock().insert(key, done.first_dirty);
+        tracing::info!(
+            topic = partition.topic(), partition = partition.index(), up_to_offset = done.first_dirty,
+            bytes_before = done.bytes_before, bytes_after = done.bytes_after, took = ?began.elapsed(), "partition is compacted"
+        );
+        Ok(done.first_dirty > compactable.first_dirty())
+    }
+
+    fn is_compaction_enabled(&self) -> bool {
+        self.broker_configs.read().get("log.cleaner.enable").is_none_or(|enabled| enabled.trim() != "false")
+    }
+
+    fn compaction_property(&self, name: &str, default: u64) -> u64 {
+        let configs = self.broker_configs.read();
+        configs.get(name).and_then(|value| value.trim().parse().ok()).unwrap_or(default)
+    }
+
+    pub(super) fn start_compactor(self: &Arc<Self>) -> Result<()> {
+        let (store, signal) = (Arc::downgrade(self), self.compactor.clone());
+        let spawned = std::thread::Builder::new()
+            .name("log-compactor".to_owned())
+            .spawn(move || run_compactor(&store, &signal));
+        let thread = spawned.map_err(|source| LogError::Io {
+            operation: "start a thread for",
+            path: self.context.root().to_owned(),
+            source,
+        })?;
+        *self.compactor_thread.lock() = Some(thread);
+        Ok(())
+    }
+
+    pub(super) fn stop_compactor(&self) {
+        self.compactor.stop();
+        if let Some(thread) = self.compactor_thread.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread for compaction panicked");
+        }
+    }
+}
+
+impl CompactorSignal {
+    fn stopping_flag(&self) -> &AtomicBool {
+        &self.stopping
+    }
+}
+
+fn run_compactor(store: &Weak<LogStore>, signal: &CompactorSignal) {
+    let mut backoff = Duration::from_millis(BACKOFF_MS);
+    loop {
+        signal.wait(backoff);
+        if signal.is_stopping() {
+            return;
+        }
+        let Some(store) = store.upgrade() else { return };
+        store.compact();
+        backoff = Duration::from_millis(store.compaction_property("log.cleaner.backoff.ms", BACKOFF_MS));
+    }
+}
