@@ -14,3 +14,5 @@ pub use produce_request::ProduceRequest;
 
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod walk;

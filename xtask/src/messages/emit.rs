@@ -71,7 +71,7 @@ pub(super) fn module(about: &str, messages: &[Message]) -> String {
 /// The list of generated modules, each with the names of its messages.
 pub(super) fn module_list(modules: &BTreeMap<String, Vec<String>>) -> String {
     let mut text = format!(
-        "//! Kafka 4.3's messages, one module per API.\n//!\n{GENERATED}\n#[cfg(test)]\npub(crate) mod all_messages;\npub(crate) mod api_key;\n"
+        "//! Kafka 4.3's messages, one module per API.\n//!\n{GENERATED}\n#[cfg(any(test, feature = \"fuzzing\"))]\npub(crate) mod all_messages;\npub(crate) mod api_key;\n"
     );
     for module in modules.keys() {
         text.push_str(&format!("pub mod {module};\n"));

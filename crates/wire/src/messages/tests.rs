@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::generated::all_messages::with_all_messages;
+use super::walk::{Walked, all, encode};
 use super::*;
 use crate::api_key::ApiKey;
 use crate::error::{Result, WireError};
@@ -11,43 +11,6 @@ use crate::protocol::{CoordinatorKey as _, Message, Reader, VersionRange, Writer
 
 /// What Kafka 4.3 writes, see `tests/fixtures/README.md`.
 const FIXTURE: &str = include_str!("../../tests/fixtures/messages.hex");
-
-/// Decodes a message and encodes it again; also says how many bytes were left over.
-type Recode = fn(Bytes, i16) -> Result<(Bytes, usize)>;
-
-struct Walked {
-    name: &'static str,
-    versions: VersionRange,
-    recode: Recode,
-    encode_default: fn(i16) -> Result<Bytes>,
-}
-
-fn recode<M: Message + Clone + PartialEq>(bytes: Bytes, version: i16) -> Result<(Bytes, usize)> {
-    let mut r = Reader::new(bytes);
-    let message = M::decode(&mut r, version)?;
-    Ok((encode(&message, version)?, r.remaining()))
-}
-
-fn encode<M: Message>(message: &M, version: i16) -> Result<Bytes> {
-    let mut w = Writer::new();
-    message.encode(&mut w, version)?;
-    Ok(w.finish())
-}
-
-macro_rules! walked {
-    ($($message:ident,)*) => {
-        vec![$(Walked {
-            name: <$message>::NAME,
-            versions: <$message>::VERSIONS,
-            recode: recode::<$message>,
-            encode_default: |version| encode(&<$message>::default(), version),
-        }),*]
-    };
-}
-
-fn all() -> Vec<Walked> {
-    with_all_messages!(walked)
-}
 
 /// The lines of the fixture that are messages.
 fn golden() -> Vec<(&'static str, i16, Bytes)> {

@@ -5,7 +5,7 @@
 
 pub mod add_offsets_to_txn;
 pub mod add_partitions_to_txn;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod all_messages;
 pub mod alter_client_quotas;
 pub mod alter_configs;
