@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use millstream_engine::connector::{ConnectorError, FieldPath};
 use millstream_formats::{Format, FormatError, Projection};
 
-use crate::options::{OptionSpec, Options};
+use crate::options::{OptionSpec, Options, option};
 
 /// Where a format's name and options stand in a `WITH` clause.
 #[derive(Debug, Clone, Copy)]
@@ -23,9 +23,9 @@ pub(crate) const PLAIN: FormatOptions = FormatOptions {
     key: "format",
     prefix: "",
     known: &[
-        ("csv", &[OptionSpec { key: "csv.*", meaning: "options of the format" }]),
-        ("json", &[OptionSpec { key: "json.*", meaning: "options of the format" }]),
-        ("raw", &[OptionSpec { key: "raw.*", meaning: "options of the format" }]),
+        ("csv", &[option("csv.*", "", "", "Options of the format.")]),
+        ("json", &[option("json.*", "", "", "Options of the format.")]),
+        ("raw", &[option("raw.*", "", "", "Options of the format.")]),
     ],
 };
 

@@ -19,6 +19,7 @@ use millstream_engine::connector::{Connector, ConnectorError};
 use tokio::runtime::Handle;
 
 use kafka::{Clusters, Kafka};
+use options::OptionSpec;
 
 /// What connectors need of the process around them.
 #[derive(Debug, Clone)]
@@ -41,6 +42,20 @@ pub fn connectors(environment: &Environment) -> (Vec<Arc<dyn Connector>>, Kafka)
         Arc::new(print::Print),
     ];
     (all, kafka)
+}
+
+/// The options of every connector, for the reference page: a heading and a table after the other.
+pub fn reference() -> Vec<(&'static str, Vec<OptionSpec>)> {
+    vec![
+        ("Every connector", options::TABLE_OPTIONS.to_vec()),
+        ("`kafka`", [kafka::options::OPTIONS, kafka::options::FORMATS].concat()),
+        ("`kafka`: `properties.*`", kafka::properties::PROPERTIES.to_vec()),
+        ("`filesystem`", filesystem::OPTIONS.to_vec()),
+        ("`datagen`", datagen::OPTIONS.to_vec()),
+        ("`datagen`: `fields.NAME.*`", datagen::FIELD_OPTIONS.to_vec()),
+        ("`print`", print::OPTIONS.to_vec()),
+        ("`blackhole`", Vec::new()),
+    ]
 }
 
 fn only_a_sink(name: &str) -> ConnectorError {

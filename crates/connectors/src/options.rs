@@ -13,8 +13,25 @@ use millstream_engine::connector::ConnectorError;
 pub struct OptionSpec {
     /// The key; one that ends in `*` stands for every key with the rest as prefix.
     pub key: &'static str,
-    /// What it means, its unit and its default, for the reference page.
+    /// What values are like: a type, or the choices.
+    pub values: &'static str,
+    /// The value without the option; empty for none, [`REQUIRED`] where there has to be one.
+    pub default: &'static str,
+    /// What it means, and its unit.
     pub meaning: &'static str,
+}
+
+/// The default of an option that has none and cannot do without.
+pub const REQUIRED: &str = "required";
+
+/// An option.
+pub const fn option(
+    key: &'static str,
+    values: &'static str,
+    default: &'static str,
+    meaning: &'static str,
+) -> OptionSpec {
+    OptionSpec { key, values, default, meaning }
 }
 
 impl OptionSpec {
@@ -28,15 +45,19 @@ impl OptionSpec {
 
 /// Options that every table may carry: the session reads them, connectors only let them pass.
 pub const TABLE_OPTIONS: &[OptionSpec] = &[
-    OptionSpec { key: "connector", meaning: "which connector the table uses; required" },
-    OptionSpec {
-        key: "errors.tolerance",
-        meaning: "`none` fails at the first record that cannot be read, `all` counts it and goes on",
-    },
-    OptionSpec {
-        key: "errors.deadletterqueue.topic.name",
-        meaning: "with `errors.tolerance` = `all`: the topic that takes records that cannot be read",
-    },
+    option("connector", "a connector's name", REQUIRED, "Which connector the table uses."),
+    option(
+        "errors.tolerance",
+        "`none`, `all`",
+        "the setting `pipeline.errors.tolerance`",
+        "Whether the first record that cannot be read ends the pipeline, or is counted and passed over.",
+    ),
+    option(
+        "errors.deadletterqueue.topic.name",
+        "a topic",
+        "the setting `pipeline.errors.deadletterqueue.topic.name`",
+        "With `errors.tolerance` = `all`: where records that cannot be read are written, with their bytes and the reason.",
+    ),
 ];
 
 /// The options of one table.

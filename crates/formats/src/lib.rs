@@ -53,7 +53,7 @@ pub use decoder::RowDecoder;
 pub use encoder::{EncodedRows, RowEncoder};
 pub use error::{BadRow, BadRowKind, BadRowReason, FormatError, FormatErrorKind, ValueKind};
 pub use options::{
-    CsvOptions, Format, JsonOptions, MapNullKeyMode, RawCharset, RawOptions, TimestampStandard,
+    CsvOptions, Format, FormatOption, JsonOptions, MapNullKeyMode, RawCharset, RawOptions, TimestampStandard,
 };
 pub use projection::{FieldPath, Projection};
 pub use types::{LOCAL_ZONE, PRECISION_METADATA, array, map, row, timestamp, timestamp_ltz, timestamp_unit};

@@ -142,28 +142,58 @@ pub struct RawOptions {
     pub little_endian: bool,
 }
 
-const JSON_OPTIONS: &[&str] = &[
-    "fail-on-missing-field",
-    "ignore-parse-errors",
-    "timestamp-format.standard",
-    "map-null-key.mode",
-    "map-null-key.literal",
-    "encode.decimal-as-plain-number",
-    "encode.ignore-null-fields",
-    "decode.json-parser.enabled",
+/// An option of a format, as a reference lists it.
+#[derive(Debug, Clone, Copy)]
+pub struct FormatOption {
+    /// Its name without the format's prefix.
+    pub name: &'static str,
+    /// What values are like: a type, or the choices.
+    pub values: &'static str,
+    /// The value without the option; empty for none.
+    pub default: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+const fn option(
+    name: &'static str,
+    values: &'static str,
+    default: &'static str,
+    meaning: &'static str,
+) -> FormatOption {
+    FormatOption { name, values, default, meaning }
+}
+
+const BOOLEAN: &str = "`true`, `false`";
+
+#[rustfmt::skip]
+const JSON_OPTIONS: &[FormatOption] = &[
+    option("fail-on-missing-field", BOOLEAN, "`false`", "Whether a row without one of the columns is bad; otherwise the column is null."),
+    option("ignore-parse-errors", BOOLEAN, "`false`", "Whether values that do not fit become null, and malformed rows are counted and skipped."),
+    option("timestamp-format.standard", "`SQL`, `ISO-8601`", "`SQL`", "`2013-01-01 06:00:00` or `2013-01-01T06:00:00`; TIMESTAMP_LTZ with `Z` behind it."),
+    option("map-null-key.mode", "`FAIL`, `DROP`, `LITERAL`", "`FAIL`", "What becomes of a map's entry whose key is null when it is written."),
+    option("map-null-key.literal", "text", "`null`", "The key that `LITERAL` writes."),
+    option("encode.decimal-as-plain-number", BOOLEAN, "`false`", "Whether decimals are written as `0.00000001` instead of `1E-8`."),
+    option("encode.ignore-null-fields", BOOLEAN, "`false`", "Whether fields that are null are left out."),
+    option("decode.json-parser.enabled", BOOLEAN, "`true`", "As in Flink it decides what a repeated key means, and nothing else: see `docs/formats/json.md`."),
 ];
-const CSV_OPTIONS: &[&str] = &[
-    "field-delimiter",
-    "disable-quote-character",
-    "quote-character",
-    "allow-comments",
-    "ignore-parse-errors",
-    "array-element-delimiter",
-    "escape-character",
-    "null-literal",
-    "write-bigdecimal-in-scientific-notation",
+#[rustfmt::skip]
+const CSV_OPTIONS: &[FormatOption] = &[
+    option("field-delimiter", "a character", "`,`", "What stands between values; `\\t` and Java's other escapes are understood."),
+    option("disable-quote-character", BOOLEAN, "`false`", "Whether values are never quoted."),
+    option("quote-character", "a character", "`\"`", "What stands around values that hold delimiters or line ends."),
+    option("allow-comments", BOOLEAN, "`false`", "Whether lines that begin with `#` are no rows."),
+    option("ignore-parse-errors", BOOLEAN, "`false`", "Whether values that do not fit and missing ones become null, and malformed rows are counted and skipped."),
+    option("array-element-delimiter", "a character", "`;`", "What stands between the elements of ARRAY and ROW columns."),
+    option("escape-character", "a character", "", "What takes the meaning from the character behind it."),
+    option("null-literal", "text", "", "A value that reads exactly so, quoted or not, is null."),
+    option("write-bigdecimal-in-scientific-notation", BOOLEAN, "`false`", "Whether decimals are written as `1E-8`. (Flink documents `true`, but writes plain numbers unless the option is given.)"),
 ];
-const RAW_OPTIONS: &[&str] = &["charset", "endianness"];
+#[rustfmt::skip]
+const RAW_OPTIONS: &[FormatOption] = &[
+    option("charset", "`UTF-8`, `US-ASCII`, `ISO-8859-1`", "`UTF-8`", "The characters of a STRING."),
+    option("endianness", "`big-endian`, `little-endian`", "`big-endian`", "The order of a number's bytes."),
+];
 
 /// A format with its options.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,8 +233,11 @@ impl Format {
         }
     }
 
-    /// The names of the options of the format called `name`, without its prefix; none when there is no such format.
-    pub fn option_names(name: &str) -> &'static [&'static str] {
+    /// The names of all formats.
+    pub const NAMES: [&'static str; 3] = ["csv", "json", "raw"];
+
+    /// The options of the format called `name`; none when there is no such format.
+    pub fn options(name: &str) -> &'static [FormatOption] {
         match name {
             "json" => JSON_OPTIONS,
             "csv" => CSV_OPTIONS,
@@ -401,8 +434,8 @@ fn unescaped(value: &str) -> String {
     character.to_string()
 }
 
-fn unknown(format: &'static str, option: &str, names: &'static [&'static str]) -> FormatError {
-    let nearest = millstream_suggest::nearest(option, names.iter().copied());
+fn unknown(format: &'static str, option: &str, known: &'static [FormatOption]) -> FormatError {
+    let nearest = millstream_suggest::nearest(option, known.iter().map(|known| known.name));
     FormatError::UnknownOption { format, option: option.to_owned(), nearest }
 }
 

@@ -149,7 +149,7 @@ fn a_pipeline_carries_the_settings() {
     let set = pipeline(
         &mut session,
         "SET 'pipeline.name' = 'daily'; SET 'table.dml-sync' = 'true'; SET 'pipeline.max-parallelism' = '16';
-         SET 'parallelism.default' = '2'; SET 'execution.checkpointing.interval' = '10 s';
+         SET 'parallelism.default' = '3'; SET 'table.exec.resource.default-parallelism' = '2'; SET 'execution.checkpointing.interval' = '10 s';
          SET 'pipeline.errors.tolerance' = 'all'; SET 'pipeline.errors.deadletterqueue.topic.name' = 'dead';
          EXECUTE STATEMENT SET BEGIN
            INSERT INTO outcome SELECT station FROM readings;

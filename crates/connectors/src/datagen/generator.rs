@@ -14,6 +14,7 @@ use millstream_engine::connector::ConnectorError;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 
+use super::FIELD_OPTIONS;
 use crate::options::{Options, invalid};
 
 /// What a column is filled with.
@@ -58,15 +59,15 @@ pub(super) fn check_names(options: &Options, columns: &[FieldRef]) -> Result<(),
     for key in options.with_prefix("fields.").keys() {
         let path = key.rsplit_once('.').map_or(key.as_str(), |(path, _)| path);
         let name = path.split('.').next().unwrap_or(path);
-        let known_kind = ["kind", "min", "max", "max-past", "length", "null-rate", "start", "end"];
+        let known: Vec<&str> = FIELD_OPTIONS.iter().map(|option| option.key).collect();
         let last = key.rsplit('.').next().unwrap_or_default();
-        if !known_kind.contains(&last) {
+        if !known.contains(&last) {
             return Err(ConnectorError::Declaration {
                 option: Some(format!("fields.{key}")),
                 column: None,
                 message: format!(
                     "'{last}' is not an option of a generated column: there are {}",
-                    known_kind.join(", ")
+                    known.join(", ")
                 ),
             });
         }

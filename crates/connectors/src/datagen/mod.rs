@@ -16,18 +16,41 @@ use tokio::runtime::Handle;
 
 use crate::format;
 use crate::only_a_source;
-use crate::options::{OptionSpec, Options};
+use crate::options::{OptionSpec, Options, option};
 use generator::ColumnPlan;
 use reader::Reader;
 
-const OPTIONS: &[OptionSpec] = &[
-    OptionSpec { key: "rows-per-second", meaning: "rows made per second; default 10000" },
-    OptionSpec { key: "number-of-rows", meaning: "rows in all; without it the table never ends" },
-    OptionSpec {
-        key: "fields.*",
-        meaning: "per column `fields.NAME.`: `kind` (`random` or `sequence`), `min`, `max`, `max-past`, `length`, \
-                  `null-rate` for random values; `start` and `end` for a sequence",
-    },
+pub(crate) const OPTIONS: &[OptionSpec] = &[
+    option("rows-per-second", "a whole number", "`10000`", "Rows that are made per second."),
+    option(
+        "number-of-rows",
+        "a whole number",
+        "",
+        "Rows in all; without it the table ends only with a sequence.",
+    ),
+    option(
+        "fields.*",
+        "see below",
+        "",
+        "Per column `fields.NAME.OPTION`, of a nested one `fields.NAME.FIELD.OPTION`.",
+    ),
+];
+
+/// What stands for OPTION in `fields.NAME.OPTION`.
+pub(crate) const FIELD_OPTIONS: &[OptionSpec] = &[
+    option("kind", "`random`, `sequence`", "`random`", "Random values, or numbers that rise by one."),
+    option("min", "a number", "the type's smallest; of FLOAT and DOUBLE `0`", "The smallest random number."),
+    option("max", "a number", "the type's largest; of FLOAT and DOUBLE `1`", "The largest random number."),
+    option("max-past", "a duration", "`0 s`", "How far random times lie before now at most."),
+    option("length", "a whole number", "`100`", "Characters of random texts."),
+    option("null-rate", "a number from 0 to 1", "`0`", "Share of random values that are null."),
+    option("start", "a whole number", "required by `sequence`", "The first number of a sequence."),
+    option(
+        "end",
+        "a whole number",
+        "required by `sequence`",
+        "The last number of a sequence, which ends the table.",
+    ),
 ];
 
 /// The connector.

@@ -18,16 +18,24 @@ use millstream_formats::{Format, Projection};
 use tokio::runtime::Handle;
 
 use crate::format::{self, PLAIN};
-use crate::options::{OptionSpec, Options};
+use crate::options::{OptionSpec, Options, REQUIRED, option};
 use reader::FileReader;
 use sink::FileSink;
 
-const OPTIONS: &[OptionSpec] = &[
-    OptionSpec {
-        key: "path",
-        meaning: "a file, or a directory whose files are read in the order of their names",
-    },
-    OptionSpec { key: "format", meaning: "`csv`, `json` (an object per line) or `raw` (a line per row)" },
+pub(crate) const OPTIONS: &[OptionSpec] = &[
+    option(
+        "path",
+        "a path, also with `file://` before it",
+        REQUIRED,
+        "A file; or a directory, whose files are read in the order of their names and which new ones are written to. What ends in `.gz` is \
+         read as gzip.",
+    ),
+    option(
+        "format",
+        "`csv`, `json`, `raw`",
+        REQUIRED,
+        "How a row is written; with `json` and `raw` a line is a row.",
+    ),
 ];
 
 /// The connector.

@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 
 use super::claims::Claims;
 use super::options::KafkaOptions;
+use super::properties;
 
 /// How long a topic that was just created may take to be there.
 const TOPIC_TIMEOUT: Duration = Duration::from_secs(10);
@@ -135,28 +136,6 @@ pub(super) async fn ensure_topic(
     }
 }
 
-/// The properties that have an effect.
-const EFFECTIVE: &[&str] = &[
-    "acks",
-    "auto.offset.reset",
-    "batch.size",
-    "bootstrap.servers",
-    "buffer.memory",
-    "compression.type",
-    "delivery.timeout.ms",
-    "enable.idempotence",
-    "fetch.max.bytes",
-    "fetch.max.wait.ms",
-    "fetch.min.bytes",
-    "group.id",
-    "isolation.level",
-    "linger.ms",
-    "max.in.flight.requests.per.connection",
-    "max.partition.fetch.bytes",
-    "max.request.size",
-    "request.timeout.ms",
-];
-
 /// Refuses properties that protect a connection as long as there is no protection, and names those without effect.
 ///
 /// # Errors
@@ -171,7 +150,7 @@ pub(super) fn check_properties(options: &KafkaOptions) -> Result<(), ConnectorEr
                 message: "TLS and SASL are not supported yet: connect to a PLAINTEXT listener".to_owned(),
             });
         }
-        if !EFFECTIVE.contains(&key.as_str()) && key != "security.protocol" {
+        if !properties::has_effect(key) {
             tracing::warn!(property = %key, "this property of a kafka table has no effect");
         }
     }

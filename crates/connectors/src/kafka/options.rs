@@ -6,69 +6,47 @@ use millstream_engine::connector::{ConnectorError, TableSpec};
 use millstream_formats::Format;
 
 use crate::format::FormatOptions;
-use crate::options::{OptionSpec, Options, invalid};
+use crate::options::{OptionSpec, Options, REQUIRED, invalid, option};
 
-const OPTIONS: &[OptionSpec] = &[
-    OptionSpec { key: "topic", meaning: "the topic; several to read from are separated by `;`" },
-    OptionSpec { key: "properties.bootstrap.servers", meaning: "brokers as HOST:PORT, separated by commas" },
-    OptionSpec {
-        key: "properties.group.id",
-        meaning: "the consumer group whose offsets the pipeline commits, and starts at with `group-offsets`",
-    },
-    OptionSpec {
-        key: "properties.*",
-        meaning: "other settings of Kafka's clients; see the list in the reference",
-    },
-    OptionSpec {
-        key: "value.fields-include",
-        meaning: "`ALL` (default) or `EXCEPT_KEY`: whether key columns are in the value",
-    },
-    OptionSpec { key: "key.fields", meaning: "the columns of the key, separated by `;`" },
-    OptionSpec {
-        key: "key.fields-prefix",
-        meaning: "what the names of key columns begin with, here but not in the key",
-    },
-    OptionSpec {
-        key: "scan.startup.mode",
-        meaning: "`group-offsets` (default), `earliest-offset`, `latest-offset`, `timestamp` or `specific-offsets`",
-    },
-    OptionSpec {
-        key: "scan.startup.timestamp-millis",
-        meaning: "where `timestamp` starts, milliseconds since 1970",
-    },
-    OptionSpec {
-        key: "scan.startup.specific-offsets",
-        meaning: "`partition:0,offset:42;partition:1,offset:300`",
-    },
-    OptionSpec {
-        key: "scan.bounded.mode",
-        meaning: "`unbounded` (default), `latest-offset`, `group-offsets`, `timestamp` or `specific-offsets`",
-    },
-    OptionSpec {
-        key: "scan.bounded.timestamp-millis",
-        meaning: "where `timestamp` ends, milliseconds since 1970",
-    },
-    OptionSpec {
-        key: "scan.bounded.specific-offsets",
-        meaning: "`partition:0,offset:42;partition:1,offset:300`",
-    },
-    OptionSpec {
-        key: "sink.partitioner",
-        meaning: "`default` (by the key's hash; without key, batch by batch), `fixed` or `round-robin`",
-    },
-    OptionSpec {
-        key: "sink.delivery-guarantee",
-        meaning: "`at-least-once` (default) or `none`; `exactly-once` comes with transactions",
-    },
+/// The options of a table beside those of its formats.
+#[rustfmt::skip]
+pub(crate) const OPTIONS: &[OptionSpec] = &[
+    option("topic", "topics, separated by `;`", REQUIRED, "What is read; a table that is written to has one topic."),
+    option("properties.bootstrap.servers", "`HOST:PORT`, separated by commas", REQUIRED,
+        "Brokers of the cluster. `localhost:9092` and `127.0.0.1:9092` mean the embedded broker, if there is one; `--bootstrap-server` \
+         overrides all."),
+    option("properties.group.id", "text", "`pipeline.name`, with `--follow`",
+        "The consumer group whose offsets `group-offsets` means, and which `run --follow` commits to and resumes from."),
+    option("properties.*", "see below", "", "Other settings of Kafka's clients."),
+    option("value.fields-include", "`ALL`, `EXCEPT_KEY`", "`ALL`", "Whether the columns of the key stand in the value too."),
+    option("key.fields", "columns, separated by `;`", "", "The columns of the key; needs `key.format`."),
+    option("key.fields-prefix", "text", "",
+        "What the names of key columns begin with in the table and not in the key; needs `EXCEPT_KEY`."),
+    option("scan.startup.mode",
+        "`group-offsets`, `earliest-offset`, `latest-offset`, `timestamp`, `specific-offsets`", "`group-offsets`",
+        "Where reading begins. A pipeline that resumes begins where it stopped; partitions that were added meanwhile at their first record."),
+    option("scan.startup.timestamp-millis", "a whole number", "required by `timestamp`", "Where `timestamp` begins, in milliseconds since 1970."),
+    option("scan.startup.specific-offsets", "`partition:0,offset:42;partition:1,offset:300`", "required by `specific-offsets`",
+        "Where `specific-offsets` begins; other partitions are read from their first record."),
+    option("scan.bounded.mode",
+        "`unbounded`, `latest-offset`, `group-offsets`, `timestamp`, `specific-offsets`", "`unbounded`",
+        "Where reading ends; `run --follow` reads without end."),
+    option("scan.bounded.timestamp-millis", "a whole number", "required by `timestamp`", "Where `timestamp` ends, in milliseconds since 1970."),
+    option("scan.bounded.specific-offsets", "`partition:0,offset:42;partition:1,offset:300`", "required by `specific-offsets`",
+        "Where `specific-offsets` ends; of other partitions nothing is read."),
+    option("sink.partitioner", "`default`, `fixed`, `round-robin`", "`default`",
+        "How a record's partition is chosen: by the key's hash and without a key batch by batch; one per writer; one after the other."),
+    option("sink.delivery-guarantee", "`at-least-once`, `none`", "`at-least-once`",
+        "Whether an epoch waits until its records are acknowledged."),
 ];
 
 const VALUE: FormatOptions = FormatOptions {
     key: "value.format",
     prefix: "value.",
     known: &[
-        ("csv", &[OptionSpec { key: "value.csv.*", meaning: "options of the value's format" }]),
-        ("json", &[OptionSpec { key: "value.json.*", meaning: "options of the value's format" }]),
-        ("raw", &[OptionSpec { key: "value.raw.*", meaning: "options of the value's format" }]),
+        ("csv", &[option("value.csv.*", "", "", "Options of the value's format.")]),
+        ("json", &[option("value.json.*", "", "", "Options of the value's format.")]),
+        ("raw", &[option("value.raw.*", "", "", "Options of the value's format.")]),
     ],
 };
 
@@ -76,23 +54,19 @@ const KEY: FormatOptions = FormatOptions {
     key: "key.format",
     prefix: "key.",
     known: &[
-        ("csv", &[OptionSpec { key: "key.csv.*", meaning: "options of the key's format" }]),
-        ("json", &[OptionSpec { key: "key.json.*", meaning: "options of the key's format" }]),
-        ("raw", &[OptionSpec { key: "key.raw.*", meaning: "options of the key's format" }]),
+        ("csv", &[option("key.csv.*", "", "", "Options of the key's format.")]),
+        ("json", &[option("key.json.*", "", "", "Options of the key's format.")]),
+        ("raw", &[option("key.raw.*", "", "", "Options of the key's format.")]),
     ],
 };
 
 /// The keys that name the two formats, so that only known options of the one named pass.
-const FORMATS: &[OptionSpec] = &[
-    OptionSpec {
-        key: "format",
-        meaning: "the value's format: `json`, `csv` or `raw`; the same as `value.format`",
-    },
-    OptionSpec { key: "value.format", meaning: "the value's format: `json`, `csv` or `raw`" },
-    OptionSpec {
-        key: "key.format",
-        meaning: "the key's format: `json`, `csv` or `raw`; without it keys are null",
-    },
+#[rustfmt::skip]
+pub(crate) const FORMATS: &[OptionSpec] = &[
+    option("format", "`json`, `csv`, `raw`", "required, unless `value.format` is there", "The value's format; its options begin with its name."),
+    option("value.format", "`json`, `csv`, `raw`", "", "The same as `format`; its options begin with `value.` and its name."),
+    option("key.format", "`json`, `csv`, `raw`", "",
+        "The key's format, whose options begin with `key.` and its name; without it keys are null. Needs `key.fields`."),
 ];
 
 /// Where reading starts.

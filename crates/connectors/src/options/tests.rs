@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{OptionSpec, Options};
+use super::{OptionSpec, Options, option};
 
 const KNOWN: &[OptionSpec] = &[
-    OptionSpec { key: "scan.startup.mode", meaning: "" },
-    OptionSpec { key: "interval", meaning: "" },
-    OptionSpec { key: "fields.*", meaning: "" },
+    option("scan.startup.mode", "", "", ""),
+    option("interval", "", "", ""),
+    option("fields.*", "", "", ""),
 ];
 
 fn options(pairs: &[(&str, &str)]) -> Result<Options, String> {

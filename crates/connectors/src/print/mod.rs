@@ -16,14 +16,16 @@ use millstream_engine::sink::{ChangelogMode, Committable, Sink, SinkWriter, Writ
 use millstream_engine::source::Source;
 
 use crate::only_a_sink;
-use crate::options::{OptionSpec, Options};
+use crate::options::{OptionSpec, Options, option};
 
-const OPTIONS: &[OptionSpec] = &[
-    OptionSpec {
-        key: "print-identifier",
-        meaning: "text before each line, followed by `> `; none by default",
-    },
-    OptionSpec { key: "standard-error", meaning: "`true` writes to standard error; default `false`" },
+pub(crate) const OPTIONS: &[OptionSpec] = &[
+    option("print-identifier", "text", "", "What stands before each line, followed by `> `."),
+    option(
+        "standard-error",
+        "`true`, `false`",
+        "`false`",
+        "Whether to write to standard error instead of standard output.",
+    ),
 ];
 
 /// The connector.

@@ -6,8 +6,8 @@ fn message(name: &str, options: &[(&str, &str)]) -> String {
 
 #[test]
 fn every_listed_option_is_known() {
-    for name in ["json", "csv", "raw"] {
-        for option in Format::option_names(name) {
+    for name in Format::NAMES {
+        for FormatOption { name: option, .. } in Format::options(name) {
             let error = Format::from_options(name, [(*option, "\u{1f600}")]).err();
             assert!(!matches!(error, Some(FormatError::UnknownOption { .. })), "{name}.{option}");
         }
@@ -46,5 +46,24 @@ fn java_escapes_spell_the_delimiter() {
             panic!("{value} is refused");
         };
         assert_eq!(options.field_delimiter, byte, "{value}");
+    }
+}
+
+/// A documented default and each documented choice are accepted, and the default changes nothing.
+#[test]
+fn documented_values_are_understood() {
+    let quoted =
+        |text: &'static str| text.split(", ").filter_map(|part| part.strip_prefix('`')?.strip_suffix('`'));
+    for name in Format::NAMES {
+        let without = Format::from_options(name, []).unwrap();
+        for option in Format::options(name) {
+            for value in quoted(option.values) {
+                Format::from_options(name, [(option.name, value)]).unwrap();
+            }
+            for value in quoted(option.default) {
+                let with = Format::from_options(name, [(option.name, value)]).unwrap();
+                assert_eq!(with, without, "{name}.{}", option.name);
+            }
+        }
     }
 }

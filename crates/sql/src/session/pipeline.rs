@@ -7,7 +7,8 @@ use millstream_engine::plan::{NodeId, Operator, Plan};
 use millstream_engine::source::Source;
 
 use super::settings::{
-    CHECKPOINT_INTERVAL, DEAD_LETTER_TOPIC, DML_SYNC, MAX_PARALLELISM, PARALLELISM, PIPELINE_NAME, TOLERANCE,
+    CHECKPOINT_INTERVAL, DEAD_LETTER_TOPIC, DEFAULT_PARALLELISM, DML_SYNC, MAX_PARALLELISM, PARALLELISM,
+    PIPELINE_NAME, TOLERANCE,
 };
 use super::{BadRows, PipelineRequest, PlannedSink, PlannedSource, QueryRequest, Session, connector_error};
 use crate::binder::{Bound, Column, Scope, coerce};
@@ -72,13 +73,18 @@ impl Session {
                 .integer(MAX_PARALLELISM)
                 .and_then(|count| u16::try_from(count).ok())
                 .unwrap_or(128),
-            workers: self.settings.integer(PARALLELISM).and_then(|count| usize::try_from(count).ok()),
+            workers: self.workers(),
             epoch_interval: self
                 .settings
                 .duration(CHECKPOINT_INTERVAL)
                 .filter(|interval| !interval.is_zero()),
             span,
         })
+    }
+
+    fn workers(&self) -> Option<usize> {
+        let given = |key| self.settings.integer(key).and_then(|count| usize::try_from(count).ok());
+        given(DEFAULT_PARALLELISM).filter(|count| *count > 0).or_else(|| given(PARALLELISM))
     }
 
     pub(super) fn query(&self, query: &Query) -> Bound<QueryRequest> {

@@ -24,6 +24,8 @@ pub const DEAD_LETTER_TOPIC: &str = "pipeline.errors.deadletterqueue.topic.name"
 pub const MAX_PARALLELISM: &str = "pipeline.max-parallelism";
 /// The number of workers.
 pub const PARALLELISM: &str = "parallelism.default";
+/// The number of workers, if it is not -1.
+pub const DEFAULT_PARALLELISM: &str = "table.exec.resource.default-parallelism";
 /// The time between epochs.
 pub const CHECKPOINT_INTERVAL: &str = "execution.checkpointing.interval";
 
@@ -45,29 +47,47 @@ struct Setting {
     data_type: Type,
     /// The value without SET; empty for none.
     default: &'static str,
-    /// Whether it changes anything here.
-    effective: bool,
+    /// What it does; empty when it changes nothing here.
+    meaning: &'static str,
 }
 
-const fn setting(key: &'static str, data_type: Type, default: &'static str) -> Setting {
-    Setting { key, data_type, default, effective: true }
+impl Setting {
+    /// Whether it changes anything here.
+    fn is_effective(&self) -> bool {
+        !self.meaning.is_empty()
+    }
+}
+
+const fn setting(
+    key: &'static str,
+    data_type: Type,
+    default: &'static str,
+    meaning: &'static str,
+) -> Setting {
+    Setting { key, data_type, default, meaning }
 }
 
 const fn ignored(key: &'static str, data_type: Type, default: &'static str) -> Setting {
-    Setting { key, data_type, default, effective: false }
+    Setting { key, data_type, default, meaning: "" }
 }
 
+#[rustfmt::skip]
 const KNOWN: &[Setting] = &[
-    setting(PIPELINE_NAME, Type::Text, ""),
-    setting(DML_SYNC, Type::Boolean, "false"),
-    setting(TIME_ZONE, Type::TimeZone, "UTC"),
-    setting(IDLE_TIMEOUT, Type::Duration, "0 ms"),
-    setting(TOLERANCE, Type::OneOf(&["none", "all"]), "none"),
-    setting(DEAD_LETTER_TOPIC, Type::Text, ""),
-    setting(MAX_PARALLELISM, Type::Integer(1, 32_768), "128"),
-    setting(PARALLELISM, Type::Integer(1, 32_768), ""),
-    setting("table.exec.resource.default-parallelism", Type::Integer(-1, 32_768), "-1"),
-    setting(CHECKPOINT_INTERVAL, Type::Duration, ""),
+    setting(PIPELINE_NAME, Type::Text, "",
+        "The name of pipelines; without it `insert-into_` and the sinks' names. Kafka tables that name no group use it as theirs."),
+    setting(DML_SYNC, Type::Boolean, "false", "Whether one INSERT ends before the next statement begins."),
+    setting(TIME_ZONE, Type::TimeZone, "UTC", "The time zone of the session."),
+    setting(IDLE_TIMEOUT, Type::Duration, "0 ms",
+        "After how long without a row a partition no longer holds back the watermark; 0 is never."),
+    setting(TOLERANCE, Type::OneOf(&["none", "all"]), "none",
+        "Whether the first record that cannot be read ends the pipeline, or is counted and passed over."),
+    setting(DEAD_LETTER_TOPIC, Type::Text, "",
+        "With `pipeline.errors.tolerance` = `all`: where records that cannot be read are written, with their bytes and the reason."),
+    setting(MAX_PARALLELISM, Type::Integer(1, 32_768), "128", "The shards of keyed state."),
+    setting(PARALLELISM, Type::Integer(1, 32_768), "", "The workers of a pipeline; one per core without it. `--parallelism` overrides it."),
+    setting(DEFAULT_PARALLELISM, Type::Integer(-1, 32_768), "-1", "As `parallelism.default`, which it overrides; -1 does not."),
+    setting(CHECKPOINT_INTERVAL, Type::Duration, "",
+        "The time between epochs. Without it `run --follow` takes 1 s, and other runs have one epoch, at their end."),
     ignored("sql-client.execution.result-mode", Type::OneOf(&["table", "changelog", "tableau"]), "table"),
     ignored("execution.runtime-mode", Type::OneOf(&["streaming", "batch", "automatic"]), "streaming"),
     ignored("pipeline.object-reuse", Type::Boolean, "false"),
@@ -79,6 +99,55 @@ const KNOWN: &[Setting] = &[
     ignored("table.exec.mini-batch.allow-latency", Type::Duration, "0 ms"),
     ignored("table.exec.mini-batch.size", Type::Integer(-1, i64::MAX), "-1"),
 ];
+
+/// A setting, as a reference lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingDescription {
+    /// The key.
+    pub key: &'static str,
+    /// What values are like.
+    pub values: String,
+    /// The value without SET; empty for none.
+    pub default: &'static str,
+    /// What it does; empty when it is only accepted.
+    pub meaning: &'static str,
+}
+
+/// Every setting that is known, those without effect last.
+pub fn reference() -> Vec<SettingDescription> {
+    let describe = |setting: &Setting| SettingDescription {
+        key: setting.key,
+        values: setting.data_type.describe(),
+        default: setting.default,
+        meaning: setting.meaning,
+    };
+    let topics = SettingDescription {
+        key: "millstream.topic.NAME.partitions",
+        values: Type::Integer(1, PARTITIONS_MAX).describe(),
+        default: "",
+        meaning: "The partitions of the topic NAME when `run` creates it; without it the cluster's `num.partitions`.",
+    };
+    let (effective, others): (Vec<&Setting>, Vec<&Setting>) =
+        KNOWN.iter().partition(|setting| setting.is_effective());
+    let effective = effective.into_iter().map(describe).chain([topics]);
+    effective.chain(others.into_iter().map(describe)).collect()
+}
+
+impl Type {
+    fn describe(self) -> String {
+        match self {
+            Self::Text => "text".to_owned(),
+            Self::Boolean => "`true`, `false`".to_owned(),
+            Self::Duration => "a duration".to_owned(),
+            Self::Integer(least, i64::MAX) => format!("a whole number, at least {least}"),
+            Self::Integer(least, most) => format!("a whole number from {least} to {most}"),
+            Self::OneOf(choices) => {
+                choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ")
+            }
+            Self::TimeZone => "`UTC` and its other names".to_owned(),
+        }
+    }
+}
 
 /// The prefix and suffix of `millstream.topic.NAME.partitions`.
 const TOPIC_PARTITIONS: (&str, &str) = ("millstream.topic.", ".partitions");
@@ -108,7 +177,7 @@ impl SessionSettings {
 
     /// Every setting that has a value, in order.
     pub(crate) fn effective(&self) -> BTreeMap<&str, &str> {
-        let defaults = KNOWN.iter().filter(|setting| setting.effective && !setting.default.is_empty());
+        let defaults = KNOWN.iter().filter(|setting| setting.is_effective() && !setting.default.is_empty());
         let mut all: BTreeMap<&str, &str> = defaults.map(|setting| (setting.key, setting.default)).collect();
         all.extend(self.values.iter().map(|(key, value)| (key.as_str(), value.as_str())));
         all
@@ -126,7 +195,7 @@ impl SessionSettings {
         let notice = match (known(key), topic_partitions(key)) {
             (Some(setting), _) => {
                 check(key, value, setting.data_type, value_span)?;
-                (!setting.effective).then(|| no_effect(key))
+                (!setting.is_effective()).then(|| no_effect(key))
             }
             (None, true) => {
                 check(key, value, Type::Integer(1, PARTITIONS_MAX), value_span)?;
