@@ -23,7 +23,7 @@ mod state;
 
 pub use codec::MetadataRecord;
 use file::MetadataFile;
-pub use state::{DeletedTopic, MetadataState, TopicMetadata};
+pub use state::{ConfigResource, DeletedTopic, MetadataState, QuotaEntity, QuotaName, TopicMetadata};
 
 /// Producer ids that are set aside by one synced record.
 const PRODUCER_ID_BLOCK: i64 = 1000;

@@ -8,6 +8,8 @@ pub enum ConfigType {
     Boolean,
     /// Text.
     String,
+    /// 16-bit integer.
+    Short,
     /// 32-bit integer.
     Int,
     /// 64-bit integer.
@@ -43,6 +45,9 @@ impl Valid {
         let value = value.trim();
         match kind {
             ConfigType::Boolean => value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false"),
+            ConfigType::Short => {
+                value.parse::<i16>().is_ok_and(|number| self.allows_number(i64::from(number)))
+            }
             ConfigType::Int => value.parse::<i32>().is_ok_and(|number| self.allows_number(i64::from(number))),
             ConfigType::Long => value.parse::<i64>().is_ok_and(|number| self.allows_number(number)),
             ConfigType::Double => value.parse::<f64>().is_ok_and(|number| (0.0..=1.0).contains(&number)),

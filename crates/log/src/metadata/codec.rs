@@ -6,7 +6,7 @@
 
 use uuid::Uuid;
 
-use super::{DeletedTopic, TopicMetadata};
+use super::{ConfigResource, DeletedTopic, QuotaEntity, QuotaName, TopicMetadata};
 use crate::config::ConfigMap;
 
 /// One fact.
@@ -62,10 +62,19 @@ pub enum MetadataRecord {
         /// First offset that is left.
         offset: i64,
     },
-    /// Broker properties that were set at run time, all of them.
-    BrokerConfigs {
+    /// Configurations of something other than a topic that were set at run time, all of them; none takes it back.
+    ResourceConfigs {
+        /// What has them.
+        resource: ConfigResource,
         /// By name.
         configs: ConfigMap,
+    },
+    /// Quotas of a client, all of them; none takes them back.
+    ClientQuotas {
+        /// Whose.
+        entity: QuotaEntity,
+        /// Numbers as text, by name.
+        quotas: ConfigMap,
     },
 }
 
@@ -84,8 +93,10 @@ const TOPIC_LEFT_OVER: u16 = 5;
 const TOPIC_FILES_REMOVED: u16 = 6;
 const PRODUCER_IDS: u16 = 7;
 const FEATURE: u16 = 8;
-const BROKER_CONFIGS: u16 = 9;
+// 9 is taken: it was a record of early development.
 const LOG_START: u16 = 10;
+const RESOURCE_CONFIGS: u16 = 11;
+const CLIENT_QUOTAS: u16 = 12;
 /// Version of every record so far.
 const VERSION: u16 = 0;
 
@@ -100,7 +111,8 @@ impl MetadataRecord {
             Self::TopicFilesRemoved { .. } => TOPIC_FILES_REMOVED,
             Self::ProducerIds { .. } => PRODUCER_IDS,
             Self::Feature { .. } => FEATURE,
-            Self::BrokerConfigs { .. } => BROKER_CONFIGS,
+            Self::ResourceConfigs { .. } => RESOURCE_CONFIGS,
+            Self::ClientQuotas { .. } => CLIENT_QUOTAS,
             Self::LogStart { .. } => LOG_START,
         }
     }
@@ -130,7 +142,17 @@ impl MetadataRecord {
                 put_text(out, name);
                 out.extend(level.to_be_bytes());
             }
-            Self::BrokerConfigs { configs } => put_map(out, configs),
+            Self::ResourceConfigs { resource, configs } => {
+                out.extend(resource.kind.to_be_bytes());
+                put_text(out, &resource.name);
+                put_map(out, configs);
+            }
+            Self::ClientQuotas { entity, quotas } => {
+                for part in [&entity.user, &entity.client_id] {
+                    put_quota_name(out, part.as_ref());
+                }
+                put_map(out, quotas);
+            }
             Self::LogStart { topic_id, partition, offset } => {
                 out.extend(topic_id.as_bytes());
                 out.extend(partition.to_be_bytes());
@@ -179,7 +201,14 @@ impl MetadataRecord {
             TOPIC_FILES_REMOVED => Self::TopicFilesRemoved { id: Uuid::from_bytes(body.array()?) },
             PRODUCER_IDS => Self::ProducerIds { next: i64::from_be_bytes(body.array()?) },
             FEATURE => Self::Feature { name: body.text()?, level: i16::from_be_bytes(body.array()?) },
-            BROKER_CONFIGS => Self::BrokerConfigs { configs: body.map()? },
+            RESOURCE_CONFIGS => Self::ResourceConfigs {
+                resource: ConfigResource { kind: i8::from_be_bytes(body.array()?), name: body.text()? },
+                configs: body.map()?,
+            },
+            CLIENT_QUOTAS => Self::ClientQuotas {
+                entity: QuotaEntity { user: body.quota_name()?, client_id: body.quota_name()? },
+                quotas: body.map()?,
+            },
             LOG_START => Self::LogStart {
                 topic_id: Uuid::from_bytes(body.array()?),
                 partition: i32::from_be_bytes(body.array()?),
@@ -193,6 +222,18 @@ impl MetadataRecord {
 fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend((text.len() as u32).to_be_bytes());
     out.extend(text.as_bytes());
+}
+
+/// Whether a part of a quota's entity is absent (0), the default (1) or named (2), and the name.
+fn put_quota_name(out: &mut Vec<u8>, part: Option<&QuotaName>) {
+    match part {
+        None => out.push(0),
+        Some(QuotaName::Default) => out.push(1),
+        Some(QuotaName::Named(name)) => {
+            out.push(2);
+            put_text(out, name);
+        }
+    }
 }
 
 fn put_map(out: &mut Vec<u8>, map: &ConfigMap) {
@@ -219,6 +260,15 @@ impl<'a> Reader<'a> {
     fn text(&mut self) -> Result<String, DecodeError> {
         let length = u32::from_be_bytes(self.array()?) as usize;
         String::from_utf8(self.take(length)?.to_vec()).map_err(|_| DecodeError::Malformed)
+    }
+
+    fn quota_name(&mut self) -> Result<Option<QuotaName>, DecodeError> {
+        match u8::from_be_bytes(self.array()?) {
+            0 => Ok(None),
+            1 => Ok(Some(QuotaName::Default)),
+            2 => Ok(Some(QuotaName::Named(self.text()?))),
+            _ => Err(DecodeError::Malformed),
+        }
     }
 
     fn map(&mut self) -> Result<ConfigMap, DecodeError> {

@@ -29,6 +29,33 @@ pub struct DeletedTopic {
     pub partitions: i32,
 }
 
+/// Something other than a topic that has configurations.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConfigResource {
+    /// Kafka's number of its type: 4 for brokers.
+    pub kind: i8,
+    /// Its name: the id of a broker; empty for all brokers.
+    pub name: String,
+}
+
+/// Whom a quota is for: users, clients by their `client.id`, or clients of users.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QuotaEntity {
+    /// Users, if it is for some.
+    pub user: Option<QuotaName>,
+    /// Clients, if it is for some.
+    pub client_id: Option<QuotaName>,
+}
+
+/// One, or all that have no quota of their own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QuotaName {
+    /// All that have no quota of their own.
+    Default,
+    /// The one of that name.
+    Named(String),
+}
+
 /// The state after a number of changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MetadataState {
@@ -48,8 +75,10 @@ pub struct MetadataState {
     pub log_starts: BTreeMap<(Uuid, i32), i64>,
     /// Finalized features and their levels.
     pub features: BTreeMap<String, i16>,
-    /// Broker properties that were set at run time.
-    pub broker_configs: ConfigMap,
+    /// Configurations that were set at run time on what is no topic.
+    pub resource_configs: BTreeMap<ConfigResource, ConfigMap>,
+    /// Quotas of clients: numbers as text, by name.
+    pub client_quotas: BTreeMap<QuotaEntity, ConfigMap>,
 }
 
 impl MetadataState {
@@ -83,7 +112,12 @@ impl MetadataState {
             MetadataRecord::TopicFilesRemoved { id } => _ = self.deleted_topics.remove(&id),
             MetadataRecord::Feature { name, level: 0 } => _ = self.features.remove(&name),
             MetadataRecord::Feature { name, level } => _ = self.features.insert(name, level),
-            MetadataRecord::BrokerConfigs { configs } => self.broker_configs = configs,
+            MetadataRecord::ResourceConfigs { resource, configs } => {
+                put_or_remove(&mut self.resource_configs, resource, configs);
+            }
+            MetadataRecord::ClientQuotas { entity, quotas } => {
+                put_or_remove(&mut self.client_quotas, entity, quotas);
+            }
         }
     }
 
@@ -93,10 +127,19 @@ impl MetadataState {
             MetadataRecord::ClusterId { id: self.cluster_id.clone() },
             MetadataRecord::BrokerEpoch { epoch: self.broker_epoch },
             MetadataRecord::ProducerIds { next: self.next_producer_id },
-            MetadataRecord::BrokerConfigs { configs: self.broker_configs.clone() },
         ];
         let features = self.features.iter();
         records.extend(features.map(|(name, &level)| MetadataRecord::Feature { name: name.clone(), level }));
+        let resources = self.resource_configs.iter();
+        records.extend(resources.map(|(resource, configs)| MetadataRecord::ResourceConfigs {
+            resource: resource.clone(),
+            configs: configs.clone(),
+        }));
+        let quotas = self.client_quotas.iter();
+        records.extend(quotas.map(|(entity, quotas)| MetadataRecord::ClientQuotas {
+            entity: entity.clone(),
+            quotas: quotas.clone(),
+        }));
         let left_over = self.deleted_topics.iter();
         records
             .extend(left_over.map(|(&id, topic)| MetadataRecord::TopicLeftOver { id, topic: topic.clone() }));
@@ -108,5 +151,13 @@ impl MetadataState {
             offset,
         }));
         records
+    }
+}
+
+fn put_or_remove<K: Ord>(all: &mut BTreeMap<K, ConfigMap>, key: K, values: ConfigMap) {
+    if values.is_empty() {
+        all.remove(&key);
+    } else {
+        all.insert(key, values);
     }
 }

@@ -41,7 +41,21 @@ fn every_record() -> Vec<MetadataRecord> {
         MetadataRecord::TopicFilesRemoved { id },
         MetadataRecord::ProducerIds { next: 5000 },
         MetadataRecord::Feature { name: "transaction.version".to_owned(), level: 2 },
-        MetadataRecord::BrokerConfigs { configs: ConfigMap::from([("a".to_owned(), "b".to_owned())]) },
+        MetadataRecord::ResourceConfigs {
+            resource: ConfigResource { kind: 4, name: String::new() },
+            configs: ConfigMap::from([("a".to_owned(), "b".to_owned())]),
+        },
+        MetadataRecord::ClientQuotas {
+            entity: QuotaEntity {
+                user: Some(QuotaName::Default),
+                client_id: Some(QuotaName::Named("c".into())),
+            },
+            quotas: ConfigMap::from([("producer_byte_rate".to_owned(), "1024".to_owned())]),
+        },
+        MetadataRecord::ClientQuotas {
+            entity: QuotaEntity { user: None, client_id: Some(QuotaName::Default) },
+            quotas: ConfigMap::from([("request_percentage".to_owned(), "0.5".to_owned())]),
+        },
     ]
 }
 

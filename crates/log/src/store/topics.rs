@@ -129,19 +129,24 @@ impl LogStore {
         self.put_topic(changed, &old.partitions)
     }
 
+    /// Checks whether all topics could take their defaults from these broker properties.
+    ///
+    /// # Errors
+    /// [`LogError::InvalidConfig`] when one could not.
+    pub fn check_broker_configs(&self, configs: &ConfigMap) -> Result<()> {
+        TopicConfig::resolve(&ConfigMap::new(), configs)?;
+        self.topics().iter().try_for_each(|topic| TopicConfig::resolve(&topic.overrides, configs).map(drop))
+    }
+
     /// Replaces the broker properties that topics take their defaults from.
     ///
     /// # Errors
-    /// [`LogError::InvalidConfig`] when a topic could not be configured with them: then nothing changes.
+    /// As [`Self::check_broker_configs`]: then nothing changes.
     pub fn set_broker_configs(&self, configs: ConfigMap) -> Result<()> {
         let _administration = self.administration.lock();
-        let topics = self.topics();
-        TopicConfig::resolve(&ConfigMap::new(), &configs)?;
-        for topic in &topics {
-            TopicConfig::resolve(&topic.overrides, &configs)?;
-        }
+        self.check_broker_configs(&configs)?;
         *self.broker_configs.write() = configs;
-        for topic in topics {
+        for topic in self.topics() {
             let metadata = describe(&topic);
             let rebuilt = self.build_topic(&metadata, &topic.partitions)?;
             self.topics.write().insert(Arc::new(rebuilt));
