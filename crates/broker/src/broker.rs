@@ -9,6 +9,7 @@ use millstream_log::{Clock, LogStore, StoreOptions, SystemClock};
 use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
 
+use crate::api::configs::BrokerLayers;
 use crate::config::BrokerConfig;
 use crate::coordinator::classic::GroupLimits;
 use crate::coordinator::consumer::ConsumerSettings;
@@ -98,7 +99,17 @@ impl Broker {
             ..StoreOptions::default()
         };
         let path = config.data_dir.clone();
-        let store = disks.run(move || LogStore::open(&path, options)).await??;
+        let (node_id, at_start) = (config.node_id, config.topic_defaults.clone());
+        let open = move || -> millstream_log::Result<_> {
+            let store = LogStore::open(&path, options)?;
+            // What was set while the broker ran before holds on.
+            let merged = BrokerLayers::read(&store.metadata().state(), node_id, &at_start).merged();
+            if merged != at_start {
+                store.set_broker_configs(merged)?;
+            }
+            Ok(store)
+        };
+        let store = disks.run(open).await??;
         let coordinators = new_coordinators(&config, &store, &clock);
         let advertised = bound.iter().map(|listener| Advertised {
             host: listener.advertised_host.clone(),

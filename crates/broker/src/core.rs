@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use millstream_log::config::ConfigMap;
+use millstream_log::metadata::{ConfigResource, MetadataRecord};
 use millstream_log::{Clock, LogStore, NewTopic};
 use millstream_wire::ErrorCode;
 use parking_lot::{Mutex, RwLock};
@@ -15,6 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 use uuid::Uuid;
 
+use crate::api::configs::{BrokerLayers, RESOURCE_BROKER};
 use crate::api::{FetchSessions, Refusal};
 use crate::config::BrokerConfig;
 use crate::coordinator::GroupCoordinator;
@@ -382,6 +384,44 @@ impl Core {
         }
         self.on_disk(move |store| store.set_topic_configs(&topic, configs)).await?;
         Ok(())
+    }
+
+    /// What the broker's configurations are set to.
+    pub(crate) fn broker_layers(&self) -> BrokerLayers {
+        let state = self.store.metadata().state();
+        BrokerLayers::read(&state, self.config.node_id, &self.config.topic_defaults)
+    }
+
+    /// Changes what is set on the broker of that id, or with an empty name on all brokers. `change` sees it as it is, and
+    /// everything that is set anywhere. It is in force and durable when this returns.
+    pub(crate) async fn change_broker_configs(
+        self: &Arc<Self>,
+        name: String,
+        validate_only: bool,
+        change: impl FnOnce(&mut ConfigMap, &BrokerLayers) -> Result<(), Refusal> + Send + 'static,
+    ) -> Result<(), Refusal> {
+        let core = Arc::clone(self);
+        self.to_its_end(async move {
+            let _administration = core.administration.lock().await;
+            let before = core.broker_layers();
+            let mut after = before.clone();
+            let set = if name.is_empty() { &mut after.all } else { &mut after.own };
+            change(set, &before)?;
+            let configs = set.clone();
+            let resource = ConfigResource { kind: RESOURCE_BROKER, name };
+            let merged = after.merged();
+            core.on_disk(move |store| {
+                store.check_broker_configs(&merged)?;
+                if validate_only {
+                    return Ok(());
+                }
+                let record = MetadataRecord::ResourceConfigs { resource, configs };
+                store.metadata().change(|_| Ok((vec![record], ())))?;
+                store.set_broker_configs(merged)
+            })
+            .await
+        })
+        .await
     }
 
     fn put(&self, topic: Topic) -> Arc<Topic> {

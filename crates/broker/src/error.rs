@@ -33,7 +33,7 @@ pub enum BrokerError {
     },
     /// Clients cannot connect to a wildcard address, so it cannot be advertised.
     #[error(
-        "listener {listener} would advertise {address}, which no client can connect to; name a reachable address with advertised=HOST:PORT"
+        "listener {listener} would advertise {address}, which no client can connect to; name a reachable address with advertised=HOST:PORT, or in advertised.listeners"
     )]
     UnreachableAdvertised {
         /// The listener's name.

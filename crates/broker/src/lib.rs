@@ -37,12 +37,14 @@ mod error;
 mod error_code;
 mod features;
 mod metrics;
+mod properties;
 mod server;
 mod storage;
 
 pub use broker::{Broker, InProcess, ListenerAddress};
 pub use config::{BrokerConfig, ConsumerGroupConfig, GroupMigrationPolicy, ListenerConfig, ServerAssignor};
 pub use error::{BrokerError, ErrorKind, Result};
+pub use properties::{PropertyDescription, SettingNotice, broker_properties};
 pub use server::InProcessConnection;
 
 pub use millstream_log::FsyncPolicy;

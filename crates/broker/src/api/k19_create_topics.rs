@@ -76,7 +76,7 @@ async fn create(
     } else {
         core.create_topic(new).await?.id
     };
-    let broker = core.store.broker_configs();
+    let broker = core.broker_layers();
     let configs = configs::topic_entries(&overrides, &broker).map(|entry| CreatableTopicConfigs {
         name: entry.name.to_owned(),
         value: Some(entry.value),

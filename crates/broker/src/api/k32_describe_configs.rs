@@ -1,8 +1,10 @@
 //! DescribeConfigs (32), versions 1 to 4: configurations of topics and of this broker. Version 3 brings types and documentation
 //! (KIP-569).
 //!
-//! All values are listed, defaults included, each with its source and, if asked for, synonyms. The broker's are read-only:
-//! they are set at its start.
+//! All values are listed, defaults included, each with its source and, if asked for, synonyms. Of the broker's, those are
+//! read-only that are set at its start.
+//!
+//! Deviation: configurations of Kafka's broker that do nothing here are not listed.
 
 use std::sync::Arc;
 
@@ -54,10 +56,10 @@ fn entries(core: &Core, resource: &DescribeConfigsResource) -> Result<Vec<Entry>
             millstream_log::check_topic_name(name)
                 .map_err(|error| Refusal::new(ErrorCode::InvalidTopicException, error.to_string()))?;
             let topic = core.store.topic(name).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-            Ok(configs::topic_entries(&topic.overrides, &core.store.broker_configs()).collect())
+            Ok(configs::topic_entries(&topic.overrides, &core.broker_layers()).collect())
         }
-        // The empty name stands for defaults of all brokers that were set at run time: there are none.
-        RESOURCE_BROKER if name.is_empty() => Ok(Vec::new()),
+        // The empty name stands for all brokers: what was set on them while they ran.
+        RESOURCE_BROKER if name.is_empty() => Ok(configs::default_broker_entries(core)),
         RESOURCE_BROKER => check_node(core, name).map(|()| configs::broker_entries(core)),
         RESOURCE_BROKER_LOGGER => check_node(core, name).map(|()| Vec::new()),
         configs::RESOURCE_CLIENT_METRICS | configs::RESOURCE_GROUP => Ok(Vec::new()),

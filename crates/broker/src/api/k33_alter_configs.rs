@@ -1,15 +1,14 @@
-//! AlterConfigs (33), versions 0 to 2: replaces all configurations that were set on topics. IncrementalAlterConfigs has taken
-//! its place in clients.
+//! AlterConfigs (33), versions 0 to 2: replaces all configurations that were set on topics or the broker. IncrementalAlterConfigs
+//! has taken its place in clients.
 
 use std::sync::Arc;
 
-use millstream_log::config::ConfigMap;
 use millstream_wire::ErrorCode;
 use millstream_wire::messages::alter_configs::{
     AlterConfigsRequest, AlterConfigsResource, AlterConfigsResourceResponse, AlterConfigsResponse,
 };
 
-use super::configs::{self, Change, changeable_topic};
+use super::configs::{self, Change};
 use super::{Api, Call, Refusal, Reply, serve};
 use crate::core::Core;
 
@@ -34,19 +33,15 @@ fn handle(core: &Arc<Core>, _: &Call, request: AlterConfigsRequest) -> Reply<Alt
     })
 }
 
-async fn alter(core: &Core, resource: AlterConfigsResource, validate_only: bool) -> Result<(), Refusal> {
-    let topic = changeable_topic(core, resource.resource_type, &resource.resource_name)?;
-    let broker = core.store.broker_configs();
-    let replace = move |overrides: &mut ConfigMap| {
-        overrides.clear();
-        for config in resource.configs {
-            let Some(value) = config.value else {
-                let message = format!("Null value not supported for : {}", config.name);
-                return Err(Refusal::new(ErrorCode::InvalidRequest, message));
-            };
-            configs::apply(overrides, &broker, &config.name, Change::Set(value))?;
-        }
-        Ok(())
-    };
-    core.change_topic_configs(topic, validate_only, replace).await
+async fn alter(core: &Arc<Core>, resource: AlterConfigsResource, validate_only: bool) -> Result<(), Refusal> {
+    let target = configs::changeable(core, resource.resource_type, &resource.resource_name)?;
+    let mut changes = Vec::with_capacity(resource.configs.len());
+    for config in resource.configs {
+        let Some(value) = config.value else {
+            let message = format!("Null value not supported for : {}", config.name);
+            return Err(Refusal::new(ErrorCode::InvalidRequest, message));
+        };
+        changes.push((config.name, Change::Set(value)));
+    }
+    configs::alter(core, target, changes, true, validate_only).await
 }

@@ -1,19 +1,19 @@
 //! IncrementalAlterConfigs (44), versions 0 to 1: sets, deletes, appends to and subtracts from configurations of topics
-//! (KIP-339).
+//! and of the broker (KIP-339).
 //!
-//! Deviation: the broker's configurations cannot be changed at run time yet.
+//! Deviations: configurations of Kafka's broker that do nothing here are refused, and so are unknown ones; Kafka keeps both. Log
+//! levels (broker loggers) cannot be changed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use millstream_log::config::ConfigMap;
 use millstream_wire::ErrorCode;
 use millstream_wire::messages::incremental_alter_configs::{
     AlterConfigsResource, AlterConfigsResourceResponse, AlterableConfig, IncrementalAlterConfigsRequest,
     IncrementalAlterConfigsResponse,
 };
 
-use super::configs::{self, Change, changeable_topic};
+use super::configs::{self, Change};
 use super::{Api, Call, Refusal, Reply, serve};
 use crate::core::Core;
 
@@ -54,22 +54,16 @@ fn handle(
     })
 }
 
-async fn alter(core: &Core, resource: AlterConfigsResource, validate_only: bool) -> Result<(), Refusal> {
-    let topic = changeable_topic(core, resource.resource_type, &resource.resource_name)?;
-    let broker = core.store.broker_configs();
+async fn alter(core: &Arc<Core>, resource: AlterConfigsResource, validate_only: bool) -> Result<(), Refusal> {
+    let target = configs::changeable(core, resource.resource_type, &resource.resource_name)?;
     let mut names = HashSet::new();
     if !resource.configs.iter().all(|config| names.insert(config.name.clone())) {
         let message = "Error due to duplicate config keys";
         return Err(Refusal::new(ErrorCode::InvalidRequest, message));
     }
-    let change = move |overrides: &mut ConfigMap| {
-        for config in resource.configs {
-            let name = config.name.clone();
-            configs::apply(overrides, &broker, &name, to_change(config)?)?;
-        }
-        Ok(())
-    };
-    core.change_topic_configs(topic, validate_only, change).await
+    let changes = resource.configs.into_iter().map(|config| Ok((config.name.clone(), to_change(config)?)));
+    let changes = changes.collect::<Result<Vec<_>, Refusal>>()?;
+    configs::alter(core, target, changes, false, validate_only).await
 }
 
 fn to_change(config: AlterableConfig) -> Result<Change, Refusal> {

@@ -1,6 +1,7 @@
 //! The APIs through the in-process transport: the same frames, order and handlers as over a socket.
 
 mod admin;
+mod broker_configs;
 mod consumer_groups;
 mod errors;
 mod groups;
