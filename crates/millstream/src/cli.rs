@@ -146,6 +146,20 @@ pub(crate) struct Broker {
     /// [default: 127.0.0.1:9092]
     #[arg(long, value_name = "LISTENER", help_heading = "Embedded broker")]
     pub(crate) kafka_listener: Vec<KafkaListener>,
+    /// A setting of the broker under Kafka's name, such as log.retention.ms=3600000; repeatable, above --config and above
+    /// variables of the environment (KAFKA_LOG_RETENTION_MS)
+    #[arg(short = 'X', long = "config-opt", value_name = "KEY=VALUE", value_parser = topic::key_value,
+          help_heading = "Embedded broker")]
+    pub(crate) options: Vec<(String, String)>,
+    /// A file of settings in the form of Kafka's server.properties
+    #[arg(
+        short = 'c',
+        long,
+        value_name = "FILE",
+        env = "MILLSTREAM_CONFIG",
+        help_heading = "Embedded broker"
+    )]
+    pub(crate) config: Option<PathBuf>,
     /// Where /metrics and /healthz are served [default: 127.0.0.1:8080]
     #[arg(long, value_name = "HOST:PORT", help_heading = "Embedded broker")]
     pub(crate) http_listener: Option<HostPort>,

@@ -10,12 +10,15 @@ use millstream_client::BrokerAddress;
 use millstream_client::transport::{Dialer, FrameChannel, Transport};
 use tempfile::TempDir;
 
+use crate::broker_settings::BrokerSettings;
 use crate::cli::{self, Fsync};
 use crate::exit::{Failure, FailureKind};
 use crate::listener::{HostPort, KafkaListener};
 
 /// The data directory of `start` when none is named.
 const DEFAULT_DATA_DIR: &str = "millstream-data";
+/// Where Kafka clients connect when nothing else is said.
+const DEFAULT_KAFKA: &str = "127.0.0.1:9092";
 
 /// A running broker and, if it is a temporary one, its directory.
 pub(crate) struct Embedded {
@@ -33,25 +36,47 @@ pub(crate) enum Unnamed {
     Default,
 }
 
+/// Whether a broker listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listen {
+    /// Where the command line says, else where the settings say, else at the usual address.
+    Always,
+    /// Only where the command line says.
+    IfAsked,
+}
+
 impl Embedded {
-    /// Starts a broker as the command line says, listening at `listeners`.
+    /// Starts a broker as the command line and its settings say.
     ///
     /// # Errors
-    /// A busy port, a locked or foreign directory, listeners that others could reach without `--insecure`.
+    /// A busy port, a locked or foreign directory, settings that are not possible, listeners that others could reach
+    /// without `--insecure`.
     pub(crate) async fn start(
         arguments: &cli::Broker,
         unnamed: Unnamed,
-        listeners: &[KafkaListener],
+        listen: Listen,
     ) -> anyhow::Result<Self> {
-        check_exposure(arguments, listeners)?;
-        let (path, temporary) = directory(arguments, unnamed)?;
-        let mut config = BrokerConfig::new(path);
-        config.fsync = match (arguments.fsync, temporary.is_some()) {
-            (Some(Fsync::None), _) | (None, true) => FsyncPolicy::None,
-            (Some(Fsync::Interval), _) => FsyncPolicy::Interval,
-            (Some(Fsync::Group), _) | (None, false) => FsyncPolicy::Group,
+        let settings = BrokerSettings::read(arguments)?;
+        let (path, temporary) = directory(arguments, &settings, unnamed)?;
+        let mut config = BrokerConfig::new(&path);
+        settings.apply(&mut config)?;
+        config.data_dir = path;
+        match (arguments.fsync, temporary.is_some()) {
+            (Some(Fsync::None), _) => config.fsync = FsyncPolicy::None,
+            (Some(Fsync::Interval), _) => config.fsync = FsyncPolicy::Interval,
+            (Some(Fsync::Group), _) => config.fsync = FsyncPolicy::Group,
+            (None, _) if settings.has_fsync() => {}
+            (None, true) => config.fsync = FsyncPolicy::None,
+            (None, false) => config.fsync = FsyncPolicy::Group,
+        }
+        config.listeners = match listen {
+            Listen::Always if arguments.kafka_listener.is_empty() && config.listeners.is_empty() => {
+                vec![ListenerConfig::plaintext(DEFAULT_KAFKA)]
+            }
+            Listen::Always if arguments.kafka_listener.is_empty() => config.listeners,
+            _ => arguments.kafka_listener.iter().map(listener).collect(),
         };
-        config.listeners = listeners.iter().map(listener).collect();
+        check_exposure(arguments, &config.listeners)?;
         let broker = Broker::start(config).await.map_err(explain)?;
         Ok(Self { broker, temporary })
     }
@@ -79,9 +104,13 @@ impl Embedded {
     }
 }
 
-fn directory(arguments: &cli::Broker, unnamed: Unnamed) -> anyhow::Result<(PathBuf, Option<TempDir>)> {
-    match (&arguments.data_dir, unnamed) {
-        (Some(path), _) => Ok((path.clone(), None)),
+fn directory(
+    arguments: &cli::Broker,
+    settings: &BrokerSettings,
+    unnamed: Unnamed,
+) -> anyhow::Result<(PathBuf, Option<TempDir>)> {
+    match (arguments.data_dir.clone().or_else(|| settings.data_dir()), unnamed) {
+        (Some(path), _) => Ok((path, None)),
         (None, Unnamed::Default) => Ok((Path::new(DEFAULT_DATA_DIR).to_owned(), None)),
         (None, Unnamed::Temporary) => {
             let directory = TempDir::with_prefix("millstream-")?;
@@ -102,14 +131,18 @@ fn listener(listener: &KafkaListener) -> ListenerConfig {
 ///
 /// # Errors
 /// The first such listener without `--insecure`.
-pub(crate) fn check_exposure(arguments: &cli::Broker, listeners: &[KafkaListener]) -> anyhow::Result<()> {
-    let kafka = listeners.iter().map(|listener| ("--kafka-listener", &listener.bind));
-    let http = arguments.http_listener.iter().map(|address| ("--http-listener", address));
-    let exposed = |(_, address): &(&str, &HostPort)| !address.is_loopback();
-    match kafka.chain(http).find(exposed) {
-        Some((flag, address)) if !arguments.insecure => {
+pub(crate) fn check_exposure(arguments: &cli::Broker, kafka: &[ListenerConfig]) -> anyhow::Result<()> {
+    let kafka =
+        kafka.iter().map(|listener| ("listener", listener.bind.parse::<HostPort>().ok(), &*listener.bind));
+    let http = arguments.http_listener.as_ref();
+    let http = http.map(|address| ("--http-listener", Some(address.clone()), ""));
+    let is_exposed = |address: &Option<HostPort>| !address.as_ref().is_some_and(HostPort::is_loopback);
+    let exposed = kafka.chain(http).find(|(_, address, _)| is_exposed(address));
+    match exposed {
+        Some((what, address, text)) if !arguments.insecure => {
+            let address = address.map_or_else(|| text.to_owned(), |address| address.to_string());
             let message = format!(
-                "{flag} {address} can be reached from other machines, and there is no authentication yet: listen on \
+                "{what} {address} can be reached from other machines, and there is no authentication yet: listen on \
                  127.0.0.1, or accept it with --insecure"
             );
             Err(Failure::new(FailureKind::Usage, message).into())

@@ -1,5 +1,6 @@
 //! The `millstream` command: reads the command line, runs one command and turns its outcome into an exit code.
 
+mod broker_settings;
 mod cli;
 mod cluster;
 mod commands;

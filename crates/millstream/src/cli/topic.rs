@@ -297,7 +297,7 @@ fn offset_range(text: &str) -> Result<OffsetRange, String> {
     OffsetRange::parse(text, chrono::Utc::now().timestamp_millis())
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     split_pair(text, '=')
 }
 

@@ -7,21 +7,18 @@ use tokio::runtime::Runtime;
 
 use super::print;
 use crate::cli::{self, Output};
-use crate::embedded::{Embedded, Unnamed};
-use crate::listener::{HostPort, KafkaListener};
+use crate::embedded::{Embedded, Listen, Unnamed};
+use crate::listener::HostPort;
 use crate::signals::Signals;
 
 /// Where HTTP is served unless the command line says otherwise.
 const DEFAULT_HTTP: (&str, u16) = ("127.0.0.1", 8080);
-/// Where Kafka clients connect unless the command line says otherwise.
-const DEFAULT_KAFKA: (&str, u16) = ("127.0.0.1", 9092);
 
 /// `start`.
 pub(crate) fn execute(command: &cli::Start) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         let signals = Signals::install()?;
-        let embedded =
-            Embedded::start(&command.broker, Unnamed::Default, &listeners(&command.broker)).await?;
+        let embedded = Embedded::start(&command.broker, Unnamed::Default, Listen::Always).await?;
         let announced =
             announce(Some(&embedded), Some(http(&command.broker)), Registry::default(), Output::Table).await;
         if announced.is_ok() {
@@ -35,15 +32,6 @@ pub(crate) fn execute(command: &cli::Start) -> anyhow::Result<()> {
 /// The runtime that serves sockets and keeps timers.
 pub(crate) fn runtime() -> anyhow::Result<Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
-}
-
-/// The listeners of the command line, or the default one.
-pub(crate) fn listeners(arguments: &cli::Broker) -> Vec<KafkaListener> {
-    if !arguments.kafka_listener.is_empty() {
-        return arguments.kafka_listener.clone();
-    }
-    let bind = HostPort { host: DEFAULT_KAFKA.0.to_owned(), port: DEFAULT_KAFKA.1 };
-    vec![KafkaListener { name: "PLAINTEXT".to_owned(), bind, advertised: None }]
 }
 
 /// The HTTP address of the command line, or the default one.

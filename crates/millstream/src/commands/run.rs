@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::broker;
 use crate::cli::{self, Global};
-use crate::embedded::{Embedded, Unnamed, check_exposure};
+use crate::embedded::{Embedded, Listen, Unnamed, check_exposure};
 use crate::exit::{Failure, FailureKind};
 use crate::listener::HostPort;
 use crate::metrics::PipelineCollector;
@@ -62,6 +62,8 @@ fn check_broker_options(command: &cli::Run) -> anyhow::Result<()> {
         ("--data-dir", broker.data_dir.is_some()),
         ("--kafka-listener", !broker.kafka_listener.is_empty()),
         ("--fsync", broker.fsync.is_some()),
+        ("-X", !broker.options.is_empty()),
+        ("--config", broker.config.is_some()),
     ];
     match given.iter().find(|(_, is_given)| *is_given) {
         Some((flag, _)) => {
@@ -81,9 +83,9 @@ fn start_broker(command: &cli::Run, runtime: &Runtime, stop: &Stop) -> anyhow::R
     let opens_kafka = command.follow || !arguments.kafka_listener.is_empty();
     let http = (command.follow || arguments.http_listener.is_some()).then(|| broker::http(arguments));
     let embedded = if command.bootstrap_server.is_empty() {
-        let listeners = if opens_kafka { broker::listeners(arguments) } else { Vec::new() };
+        let listen = if command.follow { Listen::Always } else { Listen::IfAsked };
         let unnamed = if command.follow { Unnamed::Default } else { Unnamed::Temporary };
-        Some(runtime.block_on(Embedded::start(arguments, unnamed, &listeners))?)
+        Some(runtime.block_on(Embedded::start(arguments, unnamed, listen))?)
     } else {
         check_exposure(arguments, &[])?;
         None
