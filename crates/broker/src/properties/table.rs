@@ -80,7 +80,8 @@ fn put_fsync(config: &mut BrokerConfig, value: &str) -> Option<()> {
 }
 
 fn put_assignors(config: &mut BrokerConfig, value: &str) -> Option<()> {
-    let assignors: Option<Vec<_>> = value.split(',').map(|name| ServerAssignor::from_name(name.trim())).collect();
+    let assignors: Option<Vec<_>> =
+        value.split(',').map(|name| ServerAssignor::from_name(name.trim())).collect();
     config.consumer_groups.assignors = assignors.filter(|assignors| !assignors.is_empty())?;
     Some(())
 }
