@@ -116,11 +116,18 @@ pub(super) fn topic_entries(overrides: &ConfigMap, broker: &BrokerLayers) -> imp
     })
 }
 
+/// Properties that have no default in Apache Kafka: another unit's has it (`log.retention.hours`).
+const WITHOUT_DEFAULT: &[&str] =
+    &["log.flush.interval.ms", "log.retention.ms", "log.roll.jitter.ms", "log.roll.ms"];
+
 fn entry(definition: &'static ConfigDefinition, own: Option<Synonym>, broker: &BrokerLayers) -> Entry {
     let property = definition.server_property;
     let of_broker = property.into_iter().flat_map(|name| broker.synonyms(name));
-    let default =
-        property.map(|name| Synonym { name, value: definition.default.to_owned(), source: SOURCE_DEFAULT });
+    let default = property.filter(|name| !WITHOUT_DEFAULT.contains(name)).map(|name| Synonym {
+        name,
+        value: definition.default.to_owned(),
+        source: SOURCE_DEFAULT,
+    });
     let synonyms: Vec<Synonym> = own.into_iter().chain(of_broker).chain(default).collect();
     let (value, source) = match synonyms.first() {
         Some(first) => (first.value.clone(), first.source),
@@ -306,6 +313,9 @@ fn put(
 /// Where changes can be made: topics and the broker.
 pub(super) fn changeable(core: &Core, resource_type: i8, name: &str) -> Result<Target, Refusal> {
     match resource_type {
+        RESOURCE_TOPIC if name.is_empty() => {
+            Err(Refusal::new(ErrorCode::InvalidRequest, "The topic has no name."))
+        }
         RESOURCE_TOPIC => {
             millstream_log::check_topic_name(name)
                 .map_err(|error| Refusal::new(ErrorCode::InvalidTopicException, error.to_string()))?;

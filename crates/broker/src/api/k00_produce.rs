@@ -94,6 +94,8 @@ struct Shape {
 enum Outcome {
     Appended(Appended),
     Rejected(Rejected),
+    /// With the partition's first offset.
+    Refused(Rejected, i64),
     Failed(LogError),
 }
 
@@ -143,7 +145,10 @@ impl Work<'_> {
         let rules = BatchRules::new(&config, self.call.version(), self.core.clock.now_ms());
         let batch = match validation::check(batch, &rules) {
             Ok(batch) => batch,
-            Err(rejected) => return self.gather.set(place, Outcome::Rejected(rejected)),
+            Err(rejected) => {
+                let start = if rejected.is_of_records { partition.log.log_start_offset() } else { -1 };
+                return self.gather.set(place, Outcome::Refused(rejected, start));
+            }
         };
         self.core.metrics.produced_bytes.inc_by(batch.bytes.len() as u64);
         self.core.metrics.produced_records.inc_by(u64::from(batch.record_count));
@@ -220,7 +225,7 @@ fn answer(
 }
 
 fn partition_response(core: &Core, index: i32, outcome: Outcome) -> PartitionProduceResponse {
-    let rejected = match outcome {
+    let (rejected, log_start_offset) = match outcome {
         Outcome::Appended(appended) => {
             return PartitionProduceResponse {
                 index,
@@ -231,21 +236,21 @@ fn partition_response(core: &Core, index: i32, outcome: Outcome) -> PartitionPro
                 ..PartitionProduceResponse::default()
             };
         }
-        Outcome::Rejected(rejected) => rejected,
-        Outcome::Failed(error) => Rejected::whole(error_code::of_log(&error), Some(error.to_string())),
+        Outcome::Rejected(rejected) => (rejected, -1),
+        Outcome::Refused(rejected, log_start_offset) => (rejected, log_start_offset),
+        Outcome::Failed(error) => (Rejected::whole(error_code::of_log(&error), Some(error.to_string())), -1),
     };
     core.metrics.count_error(ApiKey::Produce, rejected.error);
-    let record_errors = rejected.record.map(|(batch_index, message)| BatchIndexAndErrorMessage {
-        batch_index,
-        batch_index_error_message: Some(message.into()),
+    let record_errors = rejected.records.into_iter().map(|(batch_index, message)| {
+        BatchIndexAndErrorMessage { batch_index, batch_index_error_message: Some(message.into()) }
     });
     PartitionProduceResponse {
         index,
         error_code: rejected.error.code(),
         base_offset: -1,
         log_append_time_ms: -1,
-        log_start_offset: -1,
-        record_errors: record_errors.into_iter().collect(),
+        log_start_offset,
+        record_errors: record_errors.collect(),
         error_message: rejected.message.map(ByteString::from),
         current_leader: LeaderIdAndEpoch::default(),
     }

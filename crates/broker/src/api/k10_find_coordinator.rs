@@ -30,9 +30,11 @@ fn handle(core: &Arc<Core>, call: &Call, request: FindCoordinatorRequest) -> Rep
     let (version, listener) = (call.version(), call.caller.listener);
     Reply::later(async move {
         let keys = if version < KEYS_SINCE { vec![request.key] } else { request.coordinator_keys };
+        // What Apache Kafka says where all is well.
+        let message = if version < KEYS_SINCE { "NONE" } else { "" };
         let mut coordinators = Vec::with_capacity(keys.len());
         for key in keys {
-            coordinators.push(find(&core, listener, request.key_type, key).await);
+            coordinators.push(find(&core, listener, request.key_type, key, message).await);
         }
         if version >= KEYS_SINCE {
             return FindCoordinatorResponse { coordinators, ..FindCoordinatorResponse::default() };
@@ -49,7 +51,7 @@ fn handle(core: &Arc<Core>, call: &Call, request: FindCoordinatorRequest) -> Rep
     })
 }
 
-async fn find(core: &Arc<Core>, listener: usize, key_type: i8, key: String) -> Coordinator {
+async fn find(core: &Arc<Core>, listener: usize, key_type: i8, key: String, message: &str) -> Coordinator {
     let outcome = match key_type {
         KEY_TYPE_GROUP => core.group_coordinator_ready(&key).await,
         KEY_TYPE_TRANSACTION => core.transaction_coordinator_ready().await,
@@ -64,7 +66,7 @@ async fn find(core: &Arc<Core>, listener: usize, key_type: i8, key: String) -> C
                 host: host.to_owned(),
                 port: i32::from(port),
                 error_code: 0,
-                error_message: None,
+                error_message: Some(message.to_owned()),
             }
         }
         Err(error) => {

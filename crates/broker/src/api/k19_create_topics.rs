@@ -87,6 +87,7 @@ async fn create(
     Ok(CreatableTopicResult {
         name,
         topic_id,
+        error_message: None,
         num_partitions,
         replication_factor: 1,
         configs: Some(configs.collect()),

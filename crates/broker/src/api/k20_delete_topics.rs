@@ -29,15 +29,25 @@ fn handle(core: &Arc<Core>, call: &Call, request: DeleteTopicsRequest) -> Reply<
             named.map(|name| DeleteTopicState { name: Some(name), ..DeleteTopicState::default() }).collect()
         };
         let mut responses = Vec::with_capacity(wanted.len());
-        for wanted in wanted {
-            responses.push(delete(&core, wanted).await);
+        for (index, topic) in wanted.iter().enumerate() {
+            let is_same =
+                |other: &&DeleteTopicState| other.name == topic.name && other.topic_id == topic.topic_id;
+            if wanted[..index].iter().any(|other| is_same(&other)) {
+                continue;
+            }
+            let is_asked_twice = wanted[index + 1..].iter().any(|other| is_same(&other));
+            responses.push(delete(&core, topic.clone(), is_asked_twice).await);
         }
         DeleteTopicsResponse { throttle_time_ms: 0, responses }
     })
 }
 
-async fn delete(core: &Arc<Core>, wanted: DeleteTopicState) -> DeletableTopicResult {
-    let found = find(core, &wanted);
+async fn delete(core: &Arc<Core>, wanted: DeleteTopicState, is_asked_twice: bool) -> DeletableTopicResult {
+    let found = if is_asked_twice {
+        Err(Refusal::new(ErrorCode::InvalidRequest, "The topic is named more than once."))
+    } else {
+        find(core, &wanted)
+    };
     let mut result = DeletableTopicResult {
         name: wanted.name,
         topic_id: wanted.topic_id,

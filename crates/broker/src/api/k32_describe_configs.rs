@@ -27,11 +27,15 @@ fn handle(core: &Arc<Core>, _: &Call, request: DescribeConfigsRequest) -> Reply<
         let (error_code, error_message, configs) = match entries {
             Ok(entries) => {
                 let is_wanted = |name: &str| match &resource.configuration_keys {
-                    Some(keys) => keys.iter().any(|key| key == name),
-                    None => true,
+                    Some(keys) if !keys.is_empty() => keys.iter().any(|key| key == name),
+                    _ => true,
                 };
                 let wanted = entries.into_iter().filter(|entry| is_wanted(entry.name));
-                (0, None, wanted.map(|entry| describe(entry, synonyms, documentation)).collect())
+                (
+                    0,
+                    Some(String::new()),
+                    wanted.map(|entry| describe(entry, synonyms, documentation)).collect(),
+                )
             }
             Err(refusal) => {
                 let (code, message) = refusal.into_parts();

@@ -8,7 +8,7 @@ use millstream_wire::messages::describe_topic_partitions::{
     DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
 
-use super::{Api, Call, OPERATIONS_NOT_ASKED, Reply, operations, serve};
+use super::{Api, Call, Reply, operations, serve};
 use crate::core::Core;
 use crate::storage::Topic;
 
@@ -72,7 +72,7 @@ fn missing(name: String) -> DescribeTopicPartitionsResponseTopic {
     DescribeTopicPartitionsResponseTopic {
         error_code: error.code(),
         name: Some(name),
-        topic_authorized_operations: OPERATIONS_NOT_ASKED,
+        topic_authorized_operations: operations::TOPIC,
         ..DescribeTopicPartitionsResponseTopic::default()
     }
 }

@@ -67,10 +67,13 @@ fn ready(connection: &mut Connection) {
 /// Coordinators, joining, leaving, and what is refused.
 pub(crate) fn membership(connection: &mut Connection) {
     ready(connection);
-    let find = |key: &str, key_type| FindCoordinatorRequest { key: key.into(), key_type, ..Default::default() };
+    let find =
+        |key: &str, key_type| FindCoordinatorRequest { key: key.into(), key_type, ..Default::default() };
     connection.ask_all("a coordinator", &[0, 1, 2, 3], &find("g", 0));
     let find = |keys: &[&str], key_type| FindCoordinatorRequest {
-        key_type, coordinator_keys: keys.iter().map(|key| (*key).into()).collect(), ..Default::default()
+        key_type,
+        coordinator_keys: keys.iter().map(|key| (*key).into()).collect(),
+        ..Default::default()
     };
     connection.ask_all("coordinators", &[4, 6], &find(&["g", "h"], 0));
     connection.ask("a coordinator of no name", 4, &find(&[""], 0));
@@ -110,20 +113,31 @@ fn life(connection: &mut Connection) {
     connection.ask_all("heartbeat", &[0, 1, 3, 4], &beating("g", generation, &id));
     connection.ask("heartbeat in a wrong generation", 4, &beating("g", generation + 1, &id));
     connection.ask("heartbeat of another", 4, &beating("g", generation, "nobody"));
-    connection.ask("another protocol", 9, &JoinGroupRequest {
-        protocols: vec![JoinGroupRequestProtocol { name: "sticky".into(), metadata: Bytes::new() }],
-        ..joining("g", "")
-    });
-    connection.ask("another kind", 9, &JoinGroupRequest { protocol_type: "connect".into(), ..joining("g", "") });
+    connection.ask(
+        "another protocol",
+        9,
+        &JoinGroupRequest {
+            protocols: vec![JoinGroupRequestProtocol { name: "sticky".into(), metadata: Bytes::new() }],
+            ..joining("g", "")
+        },
+    );
+    connection.ask(
+        "another kind",
+        9,
+        &JoinGroupRequest { protocol_type: "connect".into(), ..joining("g", "") },
+    );
     let describe = |groups: &[&str]| DescribeGroupsRequest {
-        groups: groups.iter().map(|group| (*group).into()).collect(), include_authorized_operations: false,
+        groups: groups.iter().map(|group| (*group).into()).collect(),
+        include_authorized_operations: false,
     };
     connection.ask_all("describe", &[0, 3, 4, 5, 6], &describe(&["g"]));
     connection.ask_all("describe a missing one", &[0, 5, 6], &describe(&["missing"]));
     connection.ask("describe one without a name", 6, &describe(&[""]));
-    connection.ask("describe with operations", 5, &DescribeGroupsRequest {
-        include_authorized_operations: true, ..describe(&["g"])
-    });
+    connection.ask(
+        "describe with operations",
+        5,
+        &DescribeGroupsRequest { include_authorized_operations: true, ..describe(&["g"]) },
+    );
     for states in [vec![], vec!["Stable".to_owned()], vec!["empty".to_owned()], vec!["Nonsense".to_owned()]] {
         let list = ListGroupsRequest { states_filter: states.clone(), ..Default::default() };
         let sort = |answer: &mut millstream_wire::messages::list_groups::ListGroupsResponse| {
@@ -152,22 +166,43 @@ fn life(connection: &mut Connection) {
 
 /// Static members (KIP-345).
 fn instances(connection: &mut Connection) {
-    let named = |member: &str| JoinGroupRequest { group_instance_id: Some("i".into()), ..joining("s", member) };
+    let named =
+        |member: &str| JoinGroupRequest { group_instance_id: Some("i".into()), ..joining("s", member) };
     let Some(first) = connection.ask("a static member", 9, &named("")) else { return };
-    connection.ask("its sync", 5, &SyncGroupRequest {
-        group_instance_id: Some("i".into()), ..syncing("s", first.generation_id, &first.member_id)
-    });
+    connection.ask(
+        "its sync",
+        5,
+        &SyncGroupRequest {
+            group_instance_id: Some("i".into()),
+            ..syncing("s", first.generation_id, &first.member_id)
+        },
+    );
     let Some(second) = connection.ask("it comes back", 9, &named("")) else { return };
     connection.ask("its old self joins", 9, &named(&first.member_id));
-    connection.ask("its old self beats", 4, &HeartbeatRequest {
-        group_instance_id: Some("i".into()), ..beating("s", first.generation_id, &first.member_id)
-    });
-    connection.ask("its old self syncs", 5, &SyncGroupRequest {
-        group_instance_id: Some("i".into()), ..syncing("s", first.generation_id, &first.member_id)
-    });
-    connection.ask("its new self beats", 4, &HeartbeatRequest {
-        group_instance_id: Some("i".into()), ..beating("s", second.generation_id, &second.member_id)
-    });
+    connection.ask(
+        "its old self beats",
+        4,
+        &HeartbeatRequest {
+            group_instance_id: Some("i".into()),
+            ..beating("s", first.generation_id, &first.member_id)
+        },
+    );
+    connection.ask(
+        "its old self syncs",
+        5,
+        &SyncGroupRequest {
+            group_instance_id: Some("i".into()),
+            ..syncing("s", first.generation_id, &first.member_id)
+        },
+    );
+    connection.ask(
+        "its new self beats",
+        4,
+        &HeartbeatRequest {
+            group_instance_id: Some("i".into()),
+            ..beating("s", second.generation_id, &second.member_id)
+        },
+    );
     let leave = |instance: &str| LeaveGroupRequest {
         group_id: "s".into(),
         members: vec![MemberIdentity { group_instance_id: Some(instance.into()), ..Default::default() }],
@@ -179,7 +214,10 @@ fn instances(connection: &mut Connection) {
 
 fn committing(group: &str, generation: i32, member: &str) -> OffsetCommitRequest {
     let partition = |partition_index, committed_offset| OffsetCommitRequestPartition {
-        partition_index, committed_offset, committed_leader_epoch: -1, committed_metadata: Some("note".into()),
+        partition_index,
+        committed_offset,
+        committed_leader_epoch: -1,
+        committed_metadata: Some("note".into()),
     };
     OffsetCommitRequest {
         group_id: group.into(),
@@ -222,13 +260,18 @@ pub(crate) fn offsets(connection: &mut Connection) {
         group_id: group.into(),
         topics: topics.map(|topics| {
             let topic = |(name, partition_indexes): (&str, Vec<i32>)| OffsetFetchRequestTopic {
-                name: name.into(), partition_indexes,
+                name: name.into(),
+                partition_indexes,
             };
             topics.into_iter().map(topic).collect()
         }),
         ..OffsetFetchRequest::default()
     };
-    connection.ask_all("committed offsets", &[1, 2, 3, 5, 6, 7], &of("simple", Some(vec![("g", vec![0, 1, 9])])));
+    connection.ask_all(
+        "committed offsets",
+        &[1, 2, 3, 5, 6, 7],
+        &of("simple", Some(vec![("g", vec![0, 1, 9])])),
+    );
     connection.ask_all("all committed offsets", &[2, 5, 7], &of("simple", None));
     connection.ask_all("offsets of a missing group", &[1, 5], &of("missing", Some(vec![("g", vec![0])])));
     connection.ask("offsets of a missing topic", 5, &of("simple", Some(vec![("missing", vec![0])])));

@@ -11,7 +11,29 @@ pub(crate) struct Difference {
     reason: &'static str,
 }
 
-pub(crate) const DIFFERENCES: &[Difference] = &[];
+/// A step, a sign, a line, a reason.
+const fn difference(step: &'static str, sign: char, line: &'static str, reason: &'static str) -> Difference {
+    Difference { step, sign, line, reason }
+}
+
+const MORE_WORDS: &str = "refusals say what is wrong, also where Kafka leaves it at the code";
+const AT_ONCE: &str = "a topic that is created on demand is there in the answer that asked for it";
+const OPERATION: &str = "Kafka's controller throws on an unknown operation instead of refusing it";
+const CODEC: &str = "Kafka throws on an unknown codec instead of refusing it";
+
+pub(crate) const DIFFERENCES: &[Difference] = &[
+    difference("", '-', "error_message: None", MORE_WORDS),
+    difference("", '+', "error_message: <any>", MORE_WORDS),
+    difference("of a missing topic", '-', "error_message: Some(\"\")", MORE_WORDS),
+    difference("a topic comes into being", '-', "", AT_ONCE),
+    difference("a topic comes into being", '+', "", AT_ONCE),
+    difference("an unknown operation", '-', "error_code: -1", OPERATION),
+    difference("an unknown operation", '+', "error_code: 42", OPERATION),
+    difference("an unknown codec", '-', "error_code: -1", CODEC),
+    difference("an unknown codec", '+', "error_code: 76", CODEC),
+    difference("an unknown codec", '-', "log_start_offset: 0", CODEC),
+    difference("an unknown codec", '+', "log_start_offset: -1", CODEC),
+];
 
 /// Whether a line's difference is justified.
 pub(crate) fn covers(step: &str, sign: char, line: &str, needed: &mut [bool]) -> bool {

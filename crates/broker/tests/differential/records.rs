@@ -131,7 +131,10 @@ pub(crate) fn produce(connection: &mut Connection) {
 fn idempotent(connection: &mut Connection) {
     make(connection, "i", 1, &[]);
     let request = InitProducerIdRequest {
-        transaction_timeout_ms: 60_000, producer_id: -1, producer_epoch: -1, ..Default::default()
+        transaction_timeout_ms: 60_000,
+        producer_id: -1,
+        producer_epoch: -1,
+        ..Default::default()
     };
     connection.ask_all("a producer id", &[0, 2, 4, 5], &request);
     let producer_id = connection.quiet(4, &request).unwrap().producer_id;
@@ -161,7 +164,11 @@ fn idempotent(connection: &mut Connection) {
     connection.ask("one that is remembered", 9, &numbered(1, 3, 1));
     let unknown = ProducerStamp { producer_id: 999_999, producer_epoch: 0, base_sequence: 5 };
     let options = FinishOptions { producer: unknown, ..FinishOptions::default() };
-    connection.ask("an unknown producer in the middle", 9, &producing("i", 0, batch(&[Some("k")], now_ms(), &options)));
+    connection.ask(
+        "an unknown producer in the middle",
+        9,
+        &producing("i", 0, batch(&[Some("k")], now_ms(), &options)),
+    );
 }
 
 fn part(partition: i32, fetch_offset: i64) -> FetchPartition {
@@ -207,7 +214,11 @@ pub(crate) fn fetch(connection: &mut Connection) {
     connection.ask("fewer bytes than a batch, twice", 12, &fetching("f", vec![small.clone(), part(1, 0)]));
     connection.ask("few bytes in all", 12, &FetchRequest { max_bytes: 1, ..fetching("f", vec![part(0, 0)]) });
     connection.ask("no bytes", 12, &FetchRequest { max_bytes: 0, ..fetching("f", vec![part(0, 0)]) });
-    connection.ask("committed only", 12, &FetchRequest { isolation_level: 1, ..fetching("f", vec![part(0, 0)]) });
+    connection.ask(
+        "committed only",
+        12,
+        &FetchRequest { isolation_level: 1, ..fetching("f", vec![part(0, 0)]) },
+    );
     let newer = FetchPartition { current_leader_epoch: 99, ..part(0, 0) };
     connection.ask("a newer epoch", 12, &fetching("f", vec![newer]));
     let by_id = |topic_id| {
@@ -224,7 +235,10 @@ fn sessions(connection: &mut Connection) {
     let open = FetchRequest { session_epoch: 0, ..fetching("f", vec![part(0, 12), part(1, 0)]) };
     let Some(opened) = connection.ask("a session", 12, &open) else { return };
     let follow = |session_epoch, topics| FetchRequest {
-        session_id: opened.session_id, session_epoch, topics, ..fetching("f", vec![])
+        session_id: opened.session_id,
+        session_epoch,
+        topics,
+        ..fetching("f", vec![])
     };
     connection.ask("nothing new", 12, &follow(1, vec![]));
     append(connection, &producing("f", 1, plain(1)));
@@ -232,15 +246,20 @@ fn sessions(connection: &mut Connection) {
     connection.ask("an epoch again", 12, &follow(2, vec![]));
     let moved = fetching("f", vec![part(0, 8)]).topics;
     connection.ask("a partition moves", 12, &follow(3, moved));
-    let forgotten = ForgottenTopic { topic: ByteString::from("f"), partitions: vec![0], ..Default::default() };
-    connection.ask("a partition is forgotten", 12, &FetchRequest {
-        forgotten_topics_data: vec![forgotten], ..follow(4, vec![])
-    });
+    let forgotten =
+        ForgottenTopic { topic: ByteString::from("f"), partitions: vec![0], ..Default::default() };
+    connection.ask(
+        "a partition is forgotten",
+        12,
+        &FetchRequest { forgotten_topics_data: vec![forgotten], ..follow(4, vec![]) },
+    );
     connection.ask("the session ends", 12, &follow(-1, vec![]));
     connection.ask("an ended session", 12, &follow(5, vec![]));
-    connection.ask("a session that never was", 12, &FetchRequest {
-        session_id: 1_234_567, session_epoch: 1, ..fetching("f", vec![])
-    });
+    connection.ask(
+        "a session that never was",
+        12,
+        &FetchRequest { session_id: 1_234_567, session_epoch: 1, ..fetching("f", vec![]) },
+    );
 }
 
 /// Offsets by time, special ones, and the ends of epochs.

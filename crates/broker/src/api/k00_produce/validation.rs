@@ -7,7 +7,8 @@ use bytes::{Bytes, BytesMut};
 use millstream_log::config::{MessageTimestampType, TopicConfig};
 use millstream_wire::compression::{Compression, Decompressor};
 use millstream_wire::records::{
-    BatchHeader, BatchView, RecordRules, RecordSummary, check_records, set_max_timestamp,
+    BatchHeader, BatchView, MAGIC_V2, Record, RecordRules, RecordSummary, Records, check_records,
+    set_max_timestamp,
 };
 use millstream_wire::{ErrorCode, WireError};
 
@@ -41,6 +42,14 @@ impl BatchRules {
             timestamps: create_time.then_some((earliest, latest)),
         }
     }
+
+    /// What is wrong with a timestamp; −1 stands for none.
+    fn outside(&self, timestamp: i64) -> Option<String> {
+        let (earliest, latest) = self.timestamps?;
+        let is_outside = timestamp >= 0 && !(earliest..=latest).contains(&timestamp);
+        is_outside
+            .then(|| format!("timestamp {timestamp} is outside of the allowed range {earliest} to {latest}"))
+    }
 }
 
 /// A batch that may be appended.
@@ -57,23 +66,23 @@ pub(super) struct Checked {
 pub(super) struct Rejected {
     pub(super) error: ErrorCode,
     pub(super) message: Option<String>,
-    /// The record to blame, counted from 0, and what is wrong with it.
-    pub(super) record: Option<(i32, String)>,
+    /// The records to blame, counted from 0, and what is wrong with them.
+    pub(super) records: Vec<(i32, String)>,
+    /// Whether the batch is whole and its checksum right: the answer then names the partition's first offset.
+    pub(super) is_of_records: bool,
 }
 
 impl Rejected {
     pub(super) fn whole(error: ErrorCode, message: Option<String>) -> Self {
-        Self { error, message, record: None }
+        Self { error, message, records: Vec::new(), is_of_records: false }
     }
 
     fn batch(error: &WireError) -> Self {
-        let record = match error {
-            WireError::MissingKey { index } => {
-                i32::try_from(*index).ok().map(|index| (index, error.to_string()))
-            }
-            _ => None,
-        };
-        Self { error: error_code::of_batch(error), message: Some(error.to_string()), record }
+        Self::whole(error_code::of_batch(error), Some(error.to_string()))
+    }
+
+    fn of_records(self, records: Vec<(i32, String)>) -> Self {
+        Self { records, is_of_records: true, ..self }
     }
 
     fn invalid(message: impl Into<String>) -> Self {
@@ -83,27 +92,22 @@ impl Rejected {
 
 /// Checks the only batch of a partition's records.
 pub(super) fn check(bytes: Bytes, rules: &BatchRules) -> Result<Checked, Rejected> {
-    if bytes.is_empty() {
-        return Err(Rejected::invalid("a produce request must have exactly one record batch per partition"));
-    }
-    let view = BatchView::parse(&bytes).map_err(|error| Rejected::batch(&error))?;
-    if view.bytes().len() != bytes.len() {
-        return Err(Rejected::invalid("a produce request must have exactly one record batch per partition"));
-    }
+    let view = only_batch(&bytes)?;
     let header = *view.header();
-    check_header(&header, bytes.len(), rules)?;
+    if bytes.len() > rules.size_bytes_max {
+        let (size_bytes, limit) = (bytes.len(), rules.size_bytes_max);
+        let message =
+            format!("the record batch of {size_bytes} bytes exceeds the topic's max.message.bytes = {limit}");
+        return Err(Rejected::whole(ErrorCode::MessageTooLarge, Some(message)));
+    }
     view.check_crc().map_err(|error| Rejected::batch(&error))?;
+    let summary = check_content(&view, rules)?;
     let record_count = header.record_count.unsigned_abs();
     let producer = ProducerIdentity { id: header.producer_id, epoch: header.producer_epoch };
     let transaction = header.attributes.is_transactional().then_some(producer);
-    let Some(summary) = check_body(&view, rules)? else {
-        check_timestamps(rules, header.max_timestamp, header.max_timestamp)?;
+    let Some(summary) = summary.filter(|summary| summary.max_timestamp != header.max_timestamp) else {
         return Ok(Checked { bytes, record_count, transaction });
     };
-    check_timestamps(rules, summary.min_timestamp, summary.max_timestamp)?;
-    if summary.max_timestamp == header.max_timestamp {
-        return Ok(Checked { bytes, record_count, transaction });
-    }
     // Readers by time rely on the header, so it is corrected.
     let mut corrected = BytesMut::from(&bytes[..]);
     set_max_timestamp(&mut corrected, header.attributes.timestamp_type(), summary.max_timestamp)
@@ -111,23 +115,65 @@ pub(super) fn check(bytes: Bytes, rules: &BatchRules) -> Result<Checked, Rejecte
     Ok(Checked { bytes: corrected.freeze(), record_count, transaction })
 }
 
-fn check_header(header: &BatchHeader, size_bytes: usize, rules: &BatchRules) -> Result<(), Rejected> {
-    header.check_produced().map_err(|error| Rejected::batch(&error))?;
-    if size_bytes > rules.size_bytes_max {
-        let limit = rules.size_bytes_max;
-        let message =
-            format!("the record batch of {size_bytes} bytes exceeds the topic's max.message.bytes = {limit}");
-        return Err(Rejected::whole(ErrorCode::MessageTooLarge, Some(message)));
+/// The batch, if it is the only one and whole.
+fn only_batch(bytes: &Bytes) -> Result<BatchView<'_>, Rejected> {
+    let not_one = || Rejected::invalid("a produce request must have exactly one record batch per partition");
+    match BatchView::parse(bytes) {
+        Ok(view) if view.bytes().len() == bytes.len() => Ok(view),
+        Ok(_) | Err(WireError::Truncated { .. }) => Err(not_one()),
+        Err(error @ WireError::UnsupportedMagic { magic }) if !(0..MAGIC_V2).contains(&magic) => {
+            Err(Rejected::whole(ErrorCode::CorruptMessage, Some(error.to_string())))
+        }
+        Err(error) => Err(Rejected::batch(&error)),
     }
+}
+
+/// Checks what the checksum covers.
+fn check_content(view: &BatchView<'_>, rules: &BatchRules) -> Result<Option<RecordSummary>, Rejected> {
+    let header = view.header();
+    header.check_produced().map_err(|error| Rejected::batch(&error).of_records(Vec::new()))?;
     if header.attributes.compression() == Compression::Zstd && !rules.allow_zstd {
         let message = "produce requests before version 7 cannot carry zstd".to_owned();
         return Err(Rejected::whole(ErrorCode::UnsupportedCompressionType, Some(message)));
     }
-    Ok(())
+    let summary = match check_body(view, rules) {
+        Ok(summary) => summary,
+        Err(error @ WireError::MissingKey { .. }) => {
+            let blamed =
+                blame(view, |record, _| record.key.is_none().then(|| "the record has no key".to_owned()));
+            return Err(Rejected::batch(&error).of_records(blamed));
+        }
+        Err(error) => return Err(Rejected::batch(&error).of_records(Vec::new())),
+    };
+    let (min_ms, max_ms) = match &summary {
+        Some(summary) => (summary.min_timestamp, summary.max_timestamp),
+        None => (header.max_timestamp, header.max_timestamp),
+    };
+    if let Some(message) = [min_ms, max_ms].into_iter().find_map(|timestamp| rules.outside(timestamp)) {
+        let blamed =
+            blame(view, |record, header| rules.outside(header.record_timestamp(record.timestamp_delta)));
+        return Err(Rejected::whole(ErrorCode::InvalidTimestamp, Some(message)).of_records(blamed));
+    }
+    Ok(summary)
+}
+
+/// The records of a batch that is refused, of which `what_is_wrong` says something.
+fn blame(
+    view: &BatchView<'_>,
+    what_is_wrong: impl Fn(&Record<'_>, &BatchHeader) -> Option<String>,
+) -> Vec<(i32, String)> {
+    let header = view.header();
+    let body = match header.attributes.compression() {
+        Compression::None => Ok(Bytes::copy_from_slice(view.body())),
+        codec => Decompressor::default().decompress(codec, view.body(), UNCOMPRESSED_BYTES_MAX),
+    };
+    let body = body.unwrap_or_default();
+    let records = (0..).zip(Records::new(&body, header).map_while(Result::ok));
+    records.filter_map(|(index, record)| Some((index, what_is_wrong(&record, header)?))).collect()
 }
 
 /// Checks the records where they are looked at.
-fn check_body(view: &BatchView<'_>, rules: &BatchRules) -> Result<Option<RecordSummary>, Rejected> {
+fn check_body(view: &BatchView<'_>, rules: &BatchRules) -> Result<Option<RecordSummary>, WireError> {
     let header = view.header();
     let record_rules = RecordRules { require_keys: rules.require_keys };
     let checked = match header.attributes.compression() {
@@ -137,16 +183,5 @@ fn check_body(view: &BatchView<'_>, rules: &BatchRules) -> Result<Option<RecordS
             .decompress(codec, view.body(), UNCOMPRESSED_BYTES_MAX)
             .and_then(|body| check_records(&body, header, record_rules)),
     };
-    checked.map(Some).map_err(|error| Rejected::batch(&error))
-}
-
-fn check_timestamps(rules: &BatchRules, min_ms: i64, max_ms: i64) -> Result<(), Rejected> {
-    // −1 stands for no timestamp.
-    let Some((earliest, latest)) = rules.timestamps else { return Ok(()) };
-    let outside = |timestamp| timestamp >= 0 && !(earliest..=latest).contains(&timestamp);
-    let Some(timestamp) = [min_ms, max_ms].into_iter().find(|&timestamp| outside(timestamp)) else {
-        return Ok(());
-    };
-    let message = format!("timestamp {timestamp} is outside of the allowed range {earliest} to {latest}");
-    Err(Rejected::whole(ErrorCode::InvalidTimestamp, Some(message)))
+    checked.map(Some)
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use millstream_log::{LogError, PartitionLog, ReadBound, ReadRequest, ReadSlices};
+use millstream_log::{PartitionLog, ReadBound, ReadRequest, ReadSlices};
 use millstream_wire::ErrorCode;
 use millstream_wire::messages::fetch_response::{AbortedTransaction, EpochEndOffset, PartitionData};
 
@@ -70,7 +70,7 @@ fn quiet(plan: &Plan, target: &Target) -> Option<PartitionData<Records>> {
     let wanted = &target.wanted;
     let log = match &target.found {
         Ok(partition) => &partition.log,
-        Err(error) => return Some(failed(wanted.index, *error)),
+        Err(error) => return Some(unavailable(wanted.index, *error)),
     };
     if !log.is_open() || wanted.last_fetched_epoch >= 0 {
         return None;
@@ -109,7 +109,7 @@ fn on_disk(core: &Core, plan: &Plan, max_bytes: u64, is_enough: bool) -> Option<
                     found_bytes += bytes;
                     left = left.saturating_sub(bytes);
                 }
-                Found::Failed(..) | Found::Diverges(..) => has_error = true,
+                Found::Unavailable(_) | Found::Failed(_) | Found::Diverges(..) => has_error = true,
             }
             found
         })
@@ -127,9 +127,8 @@ fn on_disk(core: &Core, plan: &Plan, max_bytes: u64, is_enough: bool) -> Option<
                     failed(index, ErrorCode::KafkaStorageError)
                 }
             },
-            Found::Failed(error, log_start_offset) => {
-                PartitionData { log_start_offset, ..failed(index, error) }
-            }
+            Found::Unavailable(error) => unavailable(index, error),
+            Found::Failed(error) => failed(index, error),
             Found::Diverges(diverging_epoch, slices) => {
                 PartitionData { diverging_epoch, ..answered(plan, index, &slices, Records::default()) }
             }
@@ -141,8 +140,9 @@ fn on_disk(core: &Core, plan: &Plan, max_bytes: u64, is_enough: bool) -> Option<
 /// What a partition has for a target.
 enum Found {
     Slices(ReadSlices),
-    /// With the log start offset where that helps.
-    Failed(ErrorCode, i64),
+    /// There is no partition to read.
+    Unavailable(ErrorCode),
+    Failed(ErrorCode),
     Diverges(EpochEndOffset, ReadSlices),
 }
 
@@ -150,7 +150,7 @@ fn find(plan: &Plan, target: &Target, left: u64, is_first: bool) -> Found {
     let wanted = &target.wanted;
     let log = match &target.found {
         Ok(partition) => &partition.log,
-        Err(error) => return Found::Failed(*error, -1),
+        Err(error) => return Found::Unavailable(*error),
     };
     let request = ReadRequest {
         offset: wanted.offset,
@@ -165,15 +165,12 @@ fn find(plan: &Plan, target: &Target, left: u64, is_first: bool) -> Found {
         let offset = diverging.end_offset.max(0);
         return match log.read(&ReadRequest { offset, ..nothing }) {
             Ok(slices) => Found::Diverges(diverging, ReadSlices { slices: Vec::new(), ..slices }),
-            Err(error) => Found::Failed(error_code::of_log(&error), -1),
+            Err(error) => Found::Failed(error_code::of_log(&error)),
         };
     }
     match log.read(&request) {
         Ok(slices) => Found::Slices(slices),
-        Err(error @ LogError::OffsetOutOfRange { log_start_offset, .. }) => {
-            Found::Failed(error_code::of_log(&error), log_start_offset)
-        }
-        Err(error) => Found::Failed(error_code::of_log(&error), -1),
+        Err(error) => Found::Failed(error_code::of_log(&error)),
     }
 }
 
@@ -209,6 +206,13 @@ fn aborted(slices: &ReadSlices) -> Vec<AbortedTransaction> {
             first_offset: aborted.first_offset,
         })
         .collect()
+}
+
+/// The answer where there is no partition to read.
+fn unavailable(index: i32, error: ErrorCode) -> PartitionData<Records> {
+    // As Apache Kafka has it: a missing partition has an empty list, every other failure none.
+    let is_missing = matches!(error, ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId);
+    PartitionData { aborted_transactions: is_missing.then(Vec::new), ..failed(index, error) }
 }
 
 fn failed(index: i32, error: ErrorCode) -> PartitionData<Records> {

@@ -33,8 +33,8 @@ async fn batches_that_break_a_rule_are_refused_one_by_one() {
     };
     let cases = [
         ("none at all", Bytes::new(), ErrorCode::InvalidRecord),
-        ("cut short", good.slice(..good.len() - 1), ErrorCode::CorruptMessage),
-        ("a header cut short", good.slice(..40), ErrorCode::CorruptMessage),
+        ("cut short", good.slice(..good.len() - 1), ErrorCode::InvalidRecord),
+        ("a header cut short", good.slice(..40), ErrorCode::InvalidRecord),
         ("two batches", twice.into(), ErrorCode::InvalidRecord),
         ("damaged", damaged.into(), ErrorCode::CorruptMessage),
         ("magic 1", with_byte(&good, 16, 1), ErrorCode::InvalidRecord),
