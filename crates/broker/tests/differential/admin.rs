@@ -1,7 +1,6 @@
-//! Topics, partitions and configurations.
+//! Topics and partitions.
 
 use bytestring::ByteString;
-use millstream_wire::messages::alter_configs::{self, AlterConfigsRequest};
 use millstream_wire::messages::create_partitions::{
     CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsTopic,
 };
@@ -13,22 +12,14 @@ use millstream_wire::messages::delete_records::{
 };
 use millstream_wire::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use millstream_wire::messages::describe_cluster::DescribeClusterRequest;
-use millstream_wire::messages::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource};
 use millstream_wire::messages::describe_log_dirs::{DescribableLogDirTopic, DescribeLogDirsRequest};
 use millstream_wire::messages::describe_topic_partitions::{
     DescribeTopicPartitionsRequest, DescribeTopicPartitionsRequestCursor, TopicRequest,
 };
-use millstream_wire::messages::incremental_alter_configs::{
-    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
-};
-use millstream_wire::messages::list_config_resources::ListConfigResourcesRequest;
 use millstream_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use uuid::Uuid;
 
 use crate::connection::Connection;
-
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
 
 /// A topic as it is asked for.
 pub(crate) fn topic(name: &str, partitions: i32) -> CreatableTopic {
@@ -208,6 +199,10 @@ pub(crate) fn topics(connection: &mut Connection) {
         &DescribeClusterRequest { endpoint_type: 2, ..Default::default() },
     );
     partitions(connection);
+    deletions(connection, id);
+}
+
+fn deletions(connection: &mut Connection, id: Uuid) {
     let gone = |name: &str| DeleteTopicsRequest {
         topics: vec![DeleteTopicState { name: Some(name.into()), ..Default::default() }],
         topic_names: Vec::new(),
@@ -286,116 +281,4 @@ fn partitions(connection: &mut Connection) {
     connection.ask_all("log directories", &[1, 4], &of(Some(vec![known])));
     let missing = DescribableLogDirTopic { topic: "missing".into(), partitions: vec![0] };
     connection.ask_all("log directories of nothing", &[1, 4], &of(Some(vec![missing])));
-}
-
-fn describing(resources: Vec<(i8, &str, Option<Vec<&str>>)>) -> DescribeConfigsRequest {
-    let resource = |(resource_type, name, keys): (i8, &str, Option<Vec<&str>>)| DescribeConfigsResource {
-        resource_type,
-        resource_name: name.into(),
-        configuration_keys: keys.map(|keys| keys.into_iter().map(Into::into).collect()),
-    };
-    DescribeConfigsRequest {
-        resources: resources.into_iter().map(resource).collect(),
-        include_synonyms: true,
-        include_documentation: true,
-    }
-}
-
-fn describe(connection: &mut Connection, what: &str, resources: Vec<(i8, &str, Option<Vec<&str>>)>) {
-    for version in [1, 3, 4] {
-        connection.ask_sorted(what, version, &describing(resources.clone()), |answer| {
-            for result in &mut answer.results {
-                result.configs.retain(|config| config.name != "min.insync.replicas");
-                result.configs.sort_by(|one, other| one.name.cmp(&other.name));
-            }
-        });
-    }
-}
-
-/// Configurations of topics.
-pub(crate) fn configs(connection: &mut Connection) {
-    make(connection, "c", 1, &[("retention.ms", "1000"), ("cleanup.policy", "compact")]);
-    describe(connection, "all configurations", vec![(TOPIC, "c", None)]);
-    describe(
-        connection,
-        "two configurations",
-        vec![(TOPIC, "c", Some(vec!["retention.ms", "no.such.config"]))],
-    );
-    describe(connection, "no configurations", vec![(TOPIC, "c", Some(vec![]))]);
-    describe(connection, "of a missing topic", vec![(TOPIC, "missing", None)]);
-    describe(connection, "of an invalid name", vec![(TOPIC, "a b", None)]);
-    describe(connection, "of an unknown broker", vec![(BROKER, "9", None)]);
-    describe(connection, "of a broker without a number", vec![(BROKER, "x", None)]);
-    describe(connection, "of an unknown kind", vec![(77, "x", None)]);
-    let change = |name: &str, changes: &[(&str, i8, Option<&str>)]| IncrementalAlterConfigsRequest {
-        resources: vec![AlterConfigsResource {
-            resource_type: TOPIC,
-            resource_name: name.into(),
-            configs: changes
-                .iter()
-                .map(|(name, operation, value)| AlterableConfig {
-                    name: (*name).into(),
-                    config_operation: *operation,
-                    value: value.map(Into::into),
-                })
-                .collect(),
-        }],
-        validate_only: false,
-    };
-    let (set, delete, append, subtract) = (0, 1, 2, 3);
-    let steps: &[(&str, &[(&str, i8, Option<&str>)])] = &[
-        ("set", &[("retention.ms", set, Some("2000"))]),
-        ("append", &[("cleanup.policy", append, Some("delete"))]),
-        ("append what is there", &[("cleanup.policy", append, Some("delete"))]),
-        ("subtract", &[("cleanup.policy", subtract, Some("compact"))]),
-        ("subtract what is not there", &[("cleanup.policy", subtract, Some("compact"))]),
-        ("append to a number", &[("retention.ms", append, Some("1"))]),
-        ("delete", &[("retention.ms", delete, None)]),
-        ("delete what is not set", &[("retention.ms", delete, None)]),
-        ("set to null", &[("retention.ms", set, None)]),
-        ("set nonsense", &[("retention.ms", set, Some("soon"))]),
-        ("set out of range", &[("min.insync.replicas", set, Some("0"))]),
-        ("set an unknown one", &[("no.such.config", set, Some("1"))]),
-        ("an unknown operation", &[("retention.ms", 9, Some("1"))]),
-        ("the same twice", &[("retention.ms", set, Some("1")), ("retention.ms", set, Some("2"))]),
-        ("nothing", &[]),
-    ];
-    for (what, changes) in steps {
-        connection.ask_all(what, &[0, 1], &change("c", changes));
-    }
-    connection.ask("change a missing topic", 1, &change("missing", &[("retention.ms", set, Some("1"))]));
-    connection.ask("change a topic without a name", 1, &change("", &[("retention.ms", set, Some("1"))]));
-    let checked = change("c", &[("retention.ms", set, Some("77"))]);
-    connection.ask("check a change", 1, &IncrementalAlterConfigsRequest { validate_only: true, ..checked });
-    describe(
-        connection,
-        "after the changes",
-        vec![(TOPIC, "c", Some(vec!["retention.ms", "cleanup.policy"]))],
-    );
-    let replace = |name: &str, configs: &[(&str, Option<&str>)]| AlterConfigsRequest {
-        resources: vec![alter_configs::AlterConfigsResource {
-            resource_type: TOPIC,
-            resource_name: name.into(),
-            configs: configs
-                .iter()
-                .map(|(name, value)| alter_configs::AlterableConfig {
-                    name: (*name).into(),
-                    value: value.map(Into::into),
-                })
-                .collect(),
-        }],
-        validate_only: false,
-    };
-    connection.ask_all("replace", &[0, 2], &replace("c", &[("max.message.bytes", Some("5000"))]));
-    connection.ask("replace with null", 2, &replace("c", &[("max.message.bytes", None)]));
-    connection.ask("replace with an unknown one", 2, &replace("c", &[("no.such.config", Some("1"))]));
-    connection.ask("replace those of a missing topic", 2, &replace("missing", &[]));
-    describe(
-        connection,
-        "after the replacement",
-        vec![(TOPIC, "c", Some(vec!["retention.ms", "max.message.bytes"]))],
-    );
-    let kinds = |resource_types| ListConfigResourcesRequest { resource_types };
-    connection.ask("resources of an unknown kind", 1, &kinds(vec![77]));
-    connection.ask("brokers", 1, &kinds(vec![BROKER]));
 }

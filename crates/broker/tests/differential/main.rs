@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test")]
 
 mod admin;
+mod configs;
 mod connection;
 mod groups;
 mod justified;
@@ -23,7 +24,7 @@ type Scenario = fn(&mut Connection);
 
 const SCENARIOS: &[(&str, Scenario)] = &[
     ("topics", admin::topics),
-    ("topic configs", admin::configs),
+    ("topic configs", configs::configs),
     ("produce", records::produce),
     ("fetch", records::fetch),
     ("offsets", records::offsets),

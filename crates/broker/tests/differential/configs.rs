@@ -1,0 +1,139 @@
+//! Configurations of topics.
+
+use millstream_wire::messages::alter_configs::{self, AlterConfigsRequest};
+use millstream_wire::messages::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource};
+use millstream_wire::messages::incremental_alter_configs::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
+use millstream_wire::messages::list_config_resources::ListConfigResourcesRequest;
+
+use crate::admin::make;
+use crate::connection::Connection;
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+fn describing(resources: Vec<(i8, &str, Option<Vec<&str>>)>) -> DescribeConfigsRequest {
+    let resource = |(resource_type, name, keys): (i8, &str, Option<Vec<&str>>)| DescribeConfigsResource {
+        resource_type,
+        resource_name: name.into(),
+        configuration_keys: keys.map(|keys| keys.into_iter().map(Into::into).collect()),
+    };
+    DescribeConfigsRequest {
+        resources: resources.into_iter().map(resource).collect(),
+        include_synonyms: true,
+        include_documentation: true,
+    }
+}
+
+fn describe(connection: &mut Connection, what: &str, resources: Vec<(i8, &str, Option<Vec<&str>>)>) {
+    for version in [1, 3, 4] {
+        connection.ask_sorted(what, version, &describing(resources.clone()), |answer| {
+            for result in &mut answer.results {
+                result.configs.retain(|config| config.name != "min.insync.replicas");
+                result.configs.sort_by(|one, other| one.name.cmp(&other.name));
+            }
+        });
+    }
+}
+
+/// Configurations of topics.
+pub(crate) fn configs(connection: &mut Connection) {
+    make(connection, "c", 1, &[("retention.ms", "1000"), ("cleanup.policy", "compact")]);
+    describe(connection, "all configurations", vec![(TOPIC, "c", None)]);
+    describe(
+        connection,
+        "two configurations",
+        vec![(TOPIC, "c", Some(vec!["retention.ms", "no.such.config"]))],
+    );
+    describe(connection, "no configurations", vec![(TOPIC, "c", Some(vec![]))]);
+    describe(connection, "of a missing topic", vec![(TOPIC, "missing", None)]);
+    describe(connection, "of an invalid name", vec![(TOPIC, "a b", None)]);
+    describe(connection, "of an unknown broker", vec![(BROKER, "9", None)]);
+    describe(connection, "of a broker without a number", vec![(BROKER, "x", None)]);
+    describe(connection, "of an unknown kind", vec![(77, "x", None)]);
+    changes(connection);
+    replacements(connection);
+    let kinds = |resource_types| ListConfigResourcesRequest { resource_types };
+    connection.ask("resources of an unknown kind", 1, &kinds(vec![77]));
+    connection.ask("brokers", 1, &kinds(vec![BROKER]));
+}
+
+/// A configuration, what is done to it, and a value.
+type Change = (&'static str, i8, Option<&'static str>);
+
+/// Changes one by one.
+fn changes(connection: &mut Connection) {
+    let change = |name: &str, changes: &[Change]| IncrementalAlterConfigsRequest {
+        resources: vec![AlterConfigsResource {
+            resource_type: TOPIC,
+            resource_name: name.into(),
+            configs: changes
+                .iter()
+                .map(|(name, operation, value)| AlterableConfig {
+                    name: (*name).into(),
+                    config_operation: *operation,
+                    value: value.map(Into::into),
+                })
+                .collect(),
+        }],
+        validate_only: false,
+    };
+    let (set, delete, append, subtract) = (0, 1, 2, 3);
+    let steps: &[(&str, &[Change])] = &[
+        ("set", &[("retention.ms", set, Some("2000"))]),
+        ("append", &[("cleanup.policy", append, Some("delete"))]),
+        ("append what is there", &[("cleanup.policy", append, Some("delete"))]),
+        ("subtract", &[("cleanup.policy", subtract, Some("compact"))]),
+        ("subtract what is not there", &[("cleanup.policy", subtract, Some("compact"))]),
+        ("append to a number", &[("retention.ms", append, Some("1"))]),
+        ("delete", &[("retention.ms", delete, None)]),
+        ("delete what is not set", &[("retention.ms", delete, None)]),
+        ("set to null", &[("retention.ms", set, None)]),
+        ("set nonsense", &[("retention.ms", set, Some("soon"))]),
+        ("set out of range", &[("min.insync.replicas", set, Some("0"))]),
+        ("set an unknown one", &[("no.such.config", set, Some("1"))]),
+        ("an unknown operation", &[("retention.ms", 9, Some("1"))]),
+        ("the same twice", &[("retention.ms", set, Some("1")), ("retention.ms", set, Some("2"))]),
+        ("nothing", &[]),
+    ];
+    for (what, changes) in steps {
+        connection.ask_all(what, &[0, 1], &change("c", changes));
+    }
+    connection.ask("change a missing topic", 1, &change("missing", &[("retention.ms", set, Some("1"))]));
+    connection.ask("change a topic without a name", 1, &change("", &[("retention.ms", set, Some("1"))]));
+    let checked = change("c", &[("retention.ms", set, Some("77"))]);
+    connection.ask("check a change", 1, &IncrementalAlterConfigsRequest { validate_only: true, ..checked });
+    describe(
+        connection,
+        "after the changes",
+        vec![(TOPIC, "c", Some(vec!["retention.ms", "cleanup.policy"]))],
+    );
+}
+
+/// All configurations at once.
+fn replacements(connection: &mut Connection) {
+    let replace = |name: &str, configs: &[(&str, Option<&str>)]| AlterConfigsRequest {
+        resources: vec![alter_configs::AlterConfigsResource {
+            resource_type: TOPIC,
+            resource_name: name.into(),
+            configs: configs
+                .iter()
+                .map(|(name, value)| alter_configs::AlterableConfig {
+                    name: (*name).into(),
+                    value: value.map(Into::into),
+                })
+                .collect(),
+        }],
+        validate_only: false,
+    };
+    connection.ask_all("replace", &[0, 2], &replace("c", &[("max.message.bytes", Some("5000"))]));
+    connection.ask("replace with null", 2, &replace("c", &[("max.message.bytes", None)]));
+    connection.ask("replace with an unknown one", 2, &replace("c", &[("no.such.config", Some("1"))]));
+    connection.ask("replace those of a missing topic", 2, &replace("missing", &[]));
+    describe(
+        connection,
+        "after the replacement",
+        vec![(TOPIC, "c", Some(vec!["retention.ms", "max.message.bytes"]))],
+    );
+}
