@@ -95,6 +95,9 @@ impl Broker {
         let options = StoreOptions {
             fsync: config.fsync,
             broker_configs: config.topic_defaults.clone(),
+            compaction: config.compaction,
+            producer_expiration_ms: i64::try_from(config.producer_id_expiration.as_millis())
+                .unwrap_or(i64::MAX),
             clock: Arc::clone(&clock),
             ..StoreOptions::default()
         };

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use millstream_log::FsyncPolicy;
+use millstream_log::{CompactionOptions, FsyncPolicy};
 
 use crate::error::{BrokerError, Result};
 
@@ -195,6 +195,10 @@ pub struct BrokerConfig {
     pub transactional_id_expiration_interval: Duration,
     /// `log.retention.check.interval.ms`: how often old segments are looked for.
     pub retention_check_interval: Duration,
+    /// `log.cleaner.enable`, `log.cleaner.backoff.ms`, `log.cleaner.dedupe.buffer.size`.
+    pub compaction: CompactionOptions,
+    /// `producer.id.expiration.ms`: how long a partition remembers a producer that writes nothing.
+    pub producer_id_expiration: Duration,
     /// `log.flush.offset.checkpoint.interval.ms`: how often recovery points are written; what lies behind them is checked
     /// after a crash.
     pub checkpoint_interval: Duration,
@@ -239,6 +243,8 @@ impl BrokerConfig {
             transactional_id_expiration: Duration::from_secs(7 * 24 * 60 * 60),
             transactional_id_expiration_interval: Duration::from_secs(60 * 60),
             retention_check_interval: Duration::from_secs(5 * 60),
+            compaction: CompactionOptions::default(),
+            producer_id_expiration: Duration::from_secs(24 * 60 * 60),
             checkpoint_interval: Duration::from_secs(60),
             disk_threads: (cores / 2).clamp(1, 8),
             shutdown_timeout: Duration::from_secs(5),

@@ -47,4 +47,4 @@ pub use error::{BrokerError, ErrorKind, Result};
 pub use properties::{PropertyDescription, SettingNotice, broker_properties};
 pub use server::InProcessConnection;
 
-pub use millstream_log::FsyncPolicy;
+pub use millstream_log::{CompactionOptions, FsyncPolicy};

@@ -45,6 +45,7 @@ pub use partition::{
 };
 pub use segment::AbortedTransaction;
 pub use store::{
-    CHECKPOINT_INTERVAL, LogStore, NewTopic, PARTITIONS_MAX, RETENTION_INTERVAL, StoreOptions, Topic,
+    CHECKPOINT_INTERVAL, CompactionOptions, LogStore, NewTopic, PARTITIONS_MAX, RETENTION_INTERVAL,
+    StoreOptions, Topic,
 };
 pub use topic_id::{id_text, parse_id, random_id};

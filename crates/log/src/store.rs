@@ -37,6 +37,7 @@ mod housekeeping;
 mod tests;
 mod topics;
 
+pub use compaction::CompactionOptions;
 use compaction::CompactorSignal;
 pub use topics::{NewTopic, PARTITIONS_MAX};
 
@@ -62,6 +63,8 @@ pub struct StoreOptions {
     pub open_files_max: Option<usize>,
     /// Time in ms after which a silent producer is forgotten (`producer.id.expiration.ms`).
     pub producer_expiration_ms: i64,
+    /// How compacted topics are compacted.
+    pub compaction: CompactionOptions,
     /// Whether the store runs its own threads for syncs and compaction. Without, [`LogStore::sync_queued`] and
     /// [`LogStore::compact`] must be called.
     pub sync_thread: bool,
@@ -79,6 +82,7 @@ impl Default for StoreOptions {
             cluster_id: None,
             open_files_max: None,
             producer_expiration_ms: PRODUCER_EXPIRATION_MS,
+            compaction: CompactionOptions::default(),
             sync_thread: true,
             fs: Arc::new(RealFileSystem),
             clock: Arc::new(SystemClock),
@@ -143,6 +147,7 @@ pub struct LogStore {
     /// Syncs on the caller's thread where there is no thread of its own.
     syncer: Mutex<Option<Syncer>>,
     sync_thread: Mutex<Option<JoinHandle<()>>>,
+    compaction: CompactionOptions,
     compactor: Arc<CompactorSignal>,
     compactor_thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -189,6 +194,7 @@ impl LogStore {
             administration: Mutex::new(()),
             discarded: Mutex::default(),
             sync_thread: Mutex::new(None),
+            compaction: options.compaction,
             compactor: Arc::default(),
             compactor_thread: Mutex::new(None),
         };

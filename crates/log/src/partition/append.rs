@@ -100,7 +100,13 @@ impl PartitionLog {
         let (appended, mark) = outcome?;
         if let Some(mark) = mark {
             match self.context.policy {
-                FsyncPolicy::None => self.advance_high_watermark(mark),
+                FsyncPolicy::None => {
+                    // The segment before is finished: it is synced in the background.
+                    if mark.segment_base == appended.base_offset && appended.base_offset > 0 {
+                        self.enqueue_sync();
+                    }
+                    self.advance_high_watermark(mark);
+                }
                 FsyncPolicy::Interval => {
                     self.enqueue_sync();
                     self.advance_high_watermark(mark);

@@ -247,6 +247,17 @@ fn segments_roll_by_size_and_time_and_reads_cross_them() {
 }
 
 #[test]
+fn without_syncs_of_appends_finished_segments_are_synced_all_the_same() {
+    let bench = Bench::new(15, FsyncPolicy::None);
+    let (store, partition) = bench.with_topic([("segment.bytes", "1048576")]);
+    for _ in 0..6 {
+        partition.append(&batch(1, 200_000)).unwrap();
+    }
+    assert_eq!((store.sync_queued(), partition.recovery_point()), (1, 5));
+    assert_eq!(store.sync_queued(), 0);
+}
+
+#[test]
 fn the_first_batch_is_read_although_it_is_too_large_and_only_if_asked() {
     let bench = Bench::new(10, FsyncPolicy::None);
     let (_store, partition) = bench.with_topic([]);

@@ -3,8 +3,7 @@
 //! The dirtiest partition comes first, one that waits for too long before all others. Only partitions that are open are looked at:
 //! in the others nothing has been written since they were last seen to.
 //!
-//! The broker's properties, by Kafka's names: `log.cleaner.enable`, `log.cleaner.backoff.ms`, `log.cleaner.dedupe.buffer.size`. They
-//! are read before each round, so a change needs no restart. There is one thread; its speed is not limited.
+//! There is one thread; its speed is not limited.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,10 +17,23 @@ use crate::durability::{FsyncPolicy, sync_partition};
 use crate::partition::{Compactable, CompactionRun, PartitionLog, SyncScope};
 use crate::{ErrorKind, LogError, Result};
 
-/// Kafka's `log.cleaner.backoff.ms`.
-const BACKOFF_MS: u64 = 15_000;
-/// Kafka's `log.cleaner.dedupe.buffer.size`.
-const MAP_BYTES: u64 = 128 << 20;
+/// How a store compacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompactionOptions {
+    /// `log.cleaner.enable`: without, compacted topics keep everything that retention does not remove.
+    pub enabled: bool,
+    /// `log.cleaner.backoff.ms`: time between two looks for something to compact.
+    pub backoff: Duration,
+    /// `log.cleaner.dedupe.buffer.size`: most bytes for the keys of one run. What has more keys takes several runs, each of which
+    /// reads everything before it again.
+    pub map_bytes: u64,
+}
+
+impl Default for CompactionOptions {
+    fn default() -> Self {
+        Self { enabled: true, backoff: Duration::from_secs(15), map_bytes: 128 << 20 }
+    }
+}
 
 /// Tells the thread to end.
 #[derive(Debug, Default)]
@@ -55,7 +67,7 @@ impl LogStore {
     pub fn compact(&self) -> usize {
         let (mut runs, mut failed) = (0, HashSet::new());
         while !self.compactor.is_stopping()
-            && self.is_compaction_enabled()
+            && self.compaction.enabled
             && let Some((partition, compactable)) = self.most_urgent(&failed)
         {
             match self.compact_partition(&partition, &compactable) {
@@ -102,10 +114,8 @@ impl LogStore {
             let _administration = self.administration.lock();
             self.write_checkpoints_without(None)?;
         }
-        let run = CompactionRun {
-            map_bytes: self.compaction_property("log.cleaner.dedupe.buffer.size", MAP_BYTES),
-            stop: self.compactor.stopping_flag(),
-        };
+        let run =
+            CompactionRun { map_bytes: self.compaction.map_bytes, stop: self.compactor.stopping_flag() };
         let began = Instant::now();
         let Some(done) = partition.compact(compactable, recovery_point, &run)? else { return Ok(false) };
         let key = (partition.topic().to_owned(), partition.index());
@@ -120,20 +130,15 @@ impl LogStore {
         Ok(done.first_dirty > compactable.first_dirty())
     }
 
-    fn is_compaction_enabled(&self) -> bool {
-        self.broker_configs.read().get("log.cleaner.enable").is_none_or(|enabled| enabled.trim() != "false")
-    }
-
-    fn compaction_property(&self, name: &str, default: u64) -> u64 {
-        let configs = self.broker_configs.read();
-        configs.get(name).and_then(|value| value.trim().parse().ok()).unwrap_or(default)
-    }
-
     pub(super) fn start_compactor(self: &Arc<Self>) -> Result<()> {
-        let (store, signal) = (Arc::downgrade(self), self.compactor.clone());
+        if !self.compaction.enabled {
+            return Ok(());
+        }
+        let (store, signal, backoff) =
+            (Arc::downgrade(self), self.compactor.clone(), self.compaction.backoff);
         let spawned = std::thread::Builder::new()
             .name("log-compactor".to_owned())
-            .spawn(move || run_compactor(&store, &signal));
+            .spawn(move || run_compactor(&store, &signal, backoff));
         let thread = spawned.map_err(|source| LogError::Io {
             operation: "start a thread for",
             path: self.context.root().to_owned(),
@@ -159,8 +164,7 @@ impl CompactorSignal {
     }
 }
 
-fn run_compactor(store: &Weak<LogStore>, signal: &CompactorSignal) {
-    let mut backoff = Duration::from_millis(BACKOFF_MS);
+fn run_compactor(store: &Weak<LogStore>, signal: &CompactorSignal, backoff: Duration) {
     loop {
         signal.wait(backoff);
         if signal.is_stopping() {
@@ -168,6 +172,5 @@ fn run_compactor(store: &Weak<LogStore>, signal: &CompactorSignal) {
         }
         let Some(store) = store.upgrade() else { return };
         store.compact();
-        backoff = Duration::from_millis(store.compaction_property("log.cleaner.backoff.ms", BACKOFF_MS));
     }
 }

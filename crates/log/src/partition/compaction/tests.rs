@@ -11,7 +11,9 @@ use crate::durability::FsyncPolicy;
 use crate::fs::FileSystem;
 use crate::fs::sim::{Fault, SplitMix};
 use crate::testing::{Bench, NOW_MS, batches, create, read};
-use crate::{EndTransaction, LogError, LogStore, OffsetSpec, ReadBound, ReadRequest};
+use crate::{
+    CompactionOptions, EndTransaction, LogError, LogStore, OffsetSpec, ReadBound, ReadRequest, StoreOptions,
+};
 
 type Value = Option<Vec<u8>>;
 
@@ -276,9 +278,11 @@ fn lags_ratio_and_open_transactions_say_when() {
 #[test]
 fn a_full_map_compacts_what_it_can_hold_and_goes_on_from_there() {
     let bench = Bench::new(7, FsyncPolicy::Group);
-    let (store, partition) = topic(&bench, &[]);
-    let configs = [("log.cleaner.dedupe.buffer.size".to_owned(), "1".to_owned())];
-    store.set_broker_configs(configs.into_iter().collect()).unwrap();
+    drop(topic(&bench, &[]));
+    let compaction = CompactionOptions { map_bytes: 1, ..CompactionOptions::default() };
+    let options = StoreOptions { compaction, ..bench.options() };
+    let store = LogStore::open(std::path::Path::new("data"), options).unwrap();
+    let partition = store.partition("t", 0).unwrap();
     for round in 0..5 {
         for batch in 0..15 {
             let keys: Vec<String> = (0..100).map(|key| format!("{}", batch * 100 + key)).collect();
