@@ -50,6 +50,8 @@ fn settings_reach_the_configuration() {
         ("broker.id", "3"),
         ("fsync", "interval"),
         ("group.initial.rebalance.delay.ms", " 0 "),
+        ("log.cleaner.dedupe.buffer.size", "1048576"),
+        ("log.cleaner.enable", "false"),
         ("log.dir", "elsewhere"),
         ("log.retention.ms", "1000"),
         ("message.max.bytes", "2048"),
@@ -59,6 +61,7 @@ fn settings_reach_the_configuration() {
     assert!(!config.auto_create_topics);
     assert_eq!((config.node_id, config.fsync), (3, FsyncPolicy::Interval));
     assert!(config.group_initial_rebalance_delay.is_zero());
+    assert_eq!((config.compaction.enabled, config.compaction.map_bytes), (false, 1 << 20));
     assert_eq!((config.data_dir.to_str(), config.offsets_retention.as_secs()), (Some("elsewhere"), 3600));
     assert_eq!(
         config.topic_defaults,

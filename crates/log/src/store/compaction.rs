@@ -17,6 +17,9 @@ use crate::durability::{FsyncPolicy, sync_partition};
 use crate::partition::{Compactable, CompactionRun, PartitionLog, SyncScope};
 use crate::{ErrorKind, LogError, Result};
 
+/// Shortest time between two looks, whatever the backoff.
+const BACKOFF_MIN: Duration = Duration::from_millis(10);
+
 /// How a store compacts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompactionOptions {
@@ -166,7 +169,7 @@ impl CompactorSignal {
 
 fn run_compactor(store: &Weak<LogStore>, signal: &CompactorSignal, backoff: Duration) {
     loop {
-        signal.wait(backoff);
+        signal.wait(backoff.max(BACKOFF_MIN));
         if signal.is_stopping() {
             return;
         }

@@ -1,5 +1,6 @@
 //! Produce, Fetch and ListOffsets.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use millstream_wire::ErrorCode;
@@ -9,6 +10,8 @@ use millstream_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic}
 use millstream_wire::messages::offset_for_leader_epoch::{
     OffsetForLeaderEpochRequest, OffsetForLeaderPartition, OffsetForLeaderTopic,
 };
+
+use millstream_wire::records::BatchView;
 
 use super::*;
 
@@ -276,4 +279,29 @@ async fn log_append_time_is_the_brokers_and_is_answered() {
     assert_eq!(appended.error_code, 0);
     assert!(appended.log_append_time_ms >= before);
     assert_eq!(values(&test.fetch("t", 0, 0).await).len(), 1, "the checksum was made anew");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compacted_topics_are_compacted_by_themselves() {
+    let settings = BTreeMap::from([("log.cleaner.backoff.ms".to_owned(), "10".to_owned())]);
+    let mut test = TestBroker::start_with(|config| assert_eq!(config.apply(&settings).unwrap(), [])).await;
+    let configs = [("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "0"), ("segment.ms", "1")];
+    test.create_topic("latest", 1, &configs).await;
+    for offset in 0..20 {
+        // A segment ends when a record comes that is newer than its first by more than segment.ms.
+        let records = [(Some("key"), "value"), (Some(["a", "b"][offset % 2]), "value")];
+        let timestamp_ms = now_ms() + 10 * offset as i64;
+        let sent =
+            test.produce("latest", 0, batch_with(&records, timestamp_ms, &FinishOptions::default())).await;
+        assert_eq!((sent.error_code, sent.base_offset), (0, 2 * offset as i64));
+    }
+    // Of the finished segments, only the newest records are left: the first batch that is found is a late one.
+    loop {
+        let found = test.fetch("latest", 0, 0).await.records.unwrap();
+        if BatchView::parse(&found).unwrap().header().last_offset() > 20 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    test.broker.shutdown().await.unwrap();
 }
