@@ -16,6 +16,8 @@ import org.apache.kafka.clients.producer.*;
 import org.apache.kafka.common.TopicCollection;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.header.Header;
@@ -33,6 +35,8 @@ public class JavaClient {
     static final String TOPIC = RUN + "-records";
     static final String EMPTY = RUN + "-long-poll";
     static final String WORK = RUN + "-work";
+    static final String LEDGER = RUN + "-ledger";
+    static final String COPY = RUN + "-copy";
     static String broker;
 
     interface Body {
@@ -362,6 +366,108 @@ public class JavaClient {
         });
     }
 
+    static KafkaProducer<byte[], byte[]> transactional(String id) {
+        var producer = new KafkaProducer<>(settings("transactional.id", id, "linger.ms", 5), new ByteArraySerializer(), new ByteArraySerializer());
+        producer.initTransactions();
+        return producer;
+    }
+
+    /** What is there to be read, from the beginning to the end as of now: commits are answered before their markers are there. */
+    static List<Row> all(String topic, String isolation) {
+        Map<TopicPartition, Long> ends;
+        try (var consumer = consumer()) {
+            ends = consumer.endOffsets(parts(topic));
+        }
+        try (var consumer = consumer("isolation.level", isolation)) {
+            consumer.assign(parts(topic));
+            consumer.seekToBeginning(parts(topic));
+            List<Row> rows = new ArrayList<>();
+            until(() -> {
+                for (var r : consumer.poll(TURN)) rows.add(row(r.partition(), r.key(), r.value(), r.headers(), r.timestamp()));
+                return ends.entrySet().stream().allMatch(end -> consumer.position(end.getKey()) >= end.getValue());
+            }, "the end of " + topic);
+            return rows;
+        }
+    }
+
+    static void transactions(Admin admin) {
+        check("transactions: what is committed is delivered, what is aborted is not", () -> {
+            admin.createTopics(List.of(new NewTopic(LEDGER, PARTITIONS, (short) 1), new NewTopic(COPY, PARTITIONS, (short) 1))).all().get();
+            List<Row> committed = new ArrayList<>();
+            List<Row> sent = new ArrayList<>();
+            try (var producer = transactional(RUN + "-teller")) {
+                for (int round = 0; round < 5; round++) {
+                    producer.beginTransaction();
+                    List<Row> rows = new ArrayList<>();
+                    for (var r : batch(LEDGER, "round " + round, 40)) {
+                        producer.send(r);
+                        rows.add(row(r.partition(), r.key(), r.value(), r.headers(), r.timestamp()));
+                    }
+                    sent.addAll(rows);
+                    if (round % 2 == 0) {
+                        producer.commitTransaction();
+                        committed.addAll(rows);
+                    } else {
+                        producer.flush();
+                        producer.abortTransaction();
+                    }
+                }
+            }
+            compare(all(LEDGER, "read_committed"), committed, "committed");
+            compare(all(LEDGER, "read_uncommitted"), sent, "all");
+        });
+        check("transactions: read, write and commit of offsets are one", () -> {
+            String group = RUN + "-copier";
+            try (var producer = transactional(RUN + "-copier"); var consumer = consumer("group.id", group, "isolation.level", "read_committed")) {
+                for (boolean commit : new boolean[] {false, true}) {
+                    consumer.unsubscribe();
+                    consumer.subscribe(List.of(LEDGER));
+                    int[] copied = {0};
+                    while (copied[0] < 120) {
+                        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+                        var records = consumer.poll(TURN);
+                        if (records.isEmpty()) continue;
+                        producer.beginTransaction();
+                        for (var r : records) {
+                            producer.send(new ProducerRecord<>(COPY, r.partition(), r.timestamp(), r.key(), r.value(), r.headers()));
+                            offsets.put(new TopicPartition(r.topic(), r.partition()), new OffsetAndMetadata(r.offset() + 1));
+                        }
+                        producer.sendOffsetsToTransaction(offsets, consumer.groupMetadata());
+                        if (commit) producer.commitTransaction();
+                        else producer.abortTransaction();
+                        copied[0] += records.count();
+                    }
+                    var known = consumer.committed(Set.copyOf(parts(LEDGER))).values().stream().filter(Objects::nonNull).count();
+                    same(known, commit ? (long) PARTITIONS : 0L, "partitions with an offset");
+                }
+            }
+            compare(all(COPY, "read_committed"), all(LEDGER, "read_committed"), "copies");
+        });
+        check("transactions: a new producer fences the one before", () -> {
+            var before = all(LEDGER, "read_committed");
+            try (var zombie = transactional(RUN + "-fenced")) {
+                zombie.beginTransaction();
+                zombie.send(new ProducerRecord<>(LEDGER, 0, bytes("zombie"), bytes("zombie"))).get();
+                var described = admin.describeTransactions(List.of(RUN + "-fenced")).description(RUN + "-fenced").get();
+                same(described.state() + " " + described.topicPartitions(), "Ongoing [" + LEDGER + "-0]", "description");
+                var part = new TopicPartition(LEDGER, 0);
+                var producers = admin.describeProducers(List.of(part)).partitionResult(part).get().activeProducers();
+                same(producers.stream().filter(p -> p.currentTransactionStartOffset().isPresent()).map(ProducerState::producerId).toList(),
+                    List.of(described.producerId()), "producers with an open transaction");
+                var listing = admin.listTransactions(new ListTransactionsOptions().filterStates(List.of(TransactionState.ONGOING))).all().get();
+                same(listing.stream().anyMatch(t -> t.transactionalId().equals(RUN + "-fenced")), true, "listed");
+                transactional(RUN + "-fenced").close();
+                try {
+                    zombie.commitTransaction();
+                    throw new AssertionError("the zombie has committed");
+                } catch (ProducerFencedException | InvalidProducerEpochException expected) {
+                    // It learns that it is not the one any more.
+                }
+            }
+            compare(all(LEDGER, "read_committed"), before, "committed");
+        });
+    }
+
     public static void main(String[] arguments) throws Exception {
         if (arguments.length != 1) throw new IllegalArgumentException("usage: JavaClient.java HOST:PORT");
         broker = arguments[0];
@@ -382,11 +488,12 @@ public class JavaClient {
             groups(admin, "range", RangeAssignor.class);
             groups(admin, "cooperative-sticky", CooperativeStickyAssignor.class);
             staticMembers();
+            transactions(admin);
             check("delete topics", () -> {
-                admin.deleteTopics(List.of(TOPIC, EMPTY, WORK)).all().get();
+                admin.deleteTopics(List.of(TOPIC, EMPTY, WORK, LEDGER, COPY)).all().get();
                 until(() -> {
                     try {
-                        return Collections.disjoint(admin.listTopics().names().get(), Set.of(TOPIC, EMPTY, WORK));
+                        return Collections.disjoint(admin.listTopics().names().get(), Set.of(TOPIC, EMPTY, WORK, LEDGER, COPY));
                     } catch (Exception error) {
                         throw new AssertionError(error);
                     }

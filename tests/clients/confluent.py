@@ -10,6 +10,8 @@ BROKER = address(__doc__)
 TOPIC = fresh("confluent", "records")
 EMPTY = fresh("confluent", "long-poll")
 WORK = fresh("confluent", "work")
+LEDGER = fresh("confluent", "ledger")
+COPY = fresh("confluent", "copy")
 
 
 def consumer(**options):
@@ -220,6 +222,98 @@ def static_members():
         two.reader.close()
 
 
+def transactional(transactional_id):
+    sender = Producer({"bootstrap.servers": BROKER, "transactional.id": transactional_id, "linger.ms": 5})
+    sender.init_transactions(WAIT_S)
+    return sender
+
+
+def put(sender, topic, records):
+    for r in records:
+        sender.produce(topic, value=r.value, key=r.key, headers=r.headers, partition=r.partition, timestamp=r.timestamp)
+
+
+def everything(topic, isolation):
+    """What is there to be read, from the beginning to the end as of now: commits are answered before their markers are there."""
+    looker = consumer(isolation_level="read_uncommitted")
+    ends = [looker.get_watermark_offsets(part, timeout=WAIT_S)[1] for part in parts(topic)]
+    looker.close()
+    reader = consumer(isolation_level=isolation, enable_partition_eof=True)
+    reader.assign([TopicPartition(topic, p, 0) for p in range(PARTITIONS)])
+    records, ended = [], set()
+
+    def at_the_end():
+        for message in reader.consume(num_messages=500, timeout=0.2):
+            if message.error() is None:
+                records.append(Record(message.partition(), message.key(), message.value(), message.headers() or [], message.timestamp()[1]))
+            elif message.error().code() == KafkaError._PARTITION_EOF:
+                if message.offset() >= ends[message.partition()]:
+                    ended.add(message.partition())
+            else:
+                raise KafkaException(message.error())
+        return len(ended) == PARTITIONS
+
+    until(at_the_end, f"the end of {topic}")
+    reader.close()
+    return records
+
+
+def transactions(admin):
+    with check("transactions: what is committed is delivered, what is aborted is not"):
+        created = admin.create_topics([NewTopic(LEDGER, PARTITIONS, 1), NewTopic(COPY, PARTITIONS, 1)])
+        same([code_of(f) for f in created.values()], [None] * 2, "errors")
+        sender = transactional(fresh("confluent", "teller"))
+        sent, committed = [], []
+        for number in range(5):
+            records = batch(f"round {number}", 40, null_header=None)
+            sender.begin_transaction()
+            put(sender, LEDGER, records)
+            sent += records
+            if number % 2 == 0:
+                sender.commit_transaction(WAIT_S)
+                committed += records
+            else:
+                sender.flush(WAIT_S)
+                sender.abort_transaction(WAIT_S)
+        compare(everything(LEDGER, "read_committed"), committed, "committed")
+        compare(everything(LEDGER, "read_uncommitted"), sent, "all")
+    with check("transactions: read, write and commit of offsets are one"):
+        group = fresh("confluent", "copier")
+        sender = transactional(fresh("confluent", "copier"))
+        for commit in (False, True):
+            reader = consumer(group_id=group, isolation_level="read_committed")
+            reader.subscribe([LEDGER])
+            copied = 0
+            while copied < len(committed):
+                messages = reader.consume(num_messages=50, timeout=0.5)
+                if not messages:
+                    continue
+                sender.begin_transaction()
+                put(sender, COPY, [Record(m.partition(), m.key(), m.value(), m.headers() or [], m.timestamp()[1]) for m in messages])
+                offsets = {m.partition(): m.offset() + 1 for m in messages}
+                offsets = [TopicPartition(LEDGER, p, offset) for p, offset in offsets.items()]
+                sender.send_offsets_to_transaction(offsets, reader.consumer_group_metadata(), WAIT_S)
+                sender.commit_transaction(WAIT_S) if commit else sender.abort_transaction(WAIT_S)
+                copied += len(messages)
+            known = [p for p in reader.committed(parts(LEDGER), timeout=WAIT_S) if p.offset >= 0]
+            same(len(known), PARTITIONS if commit else 0, "partitions with an offset")
+            reader.close()
+        compare(everything(COPY, "read_committed"), committed, "copies")
+    with check("transactions: a new producer fences the one before"):
+        name = fresh("confluent", "fenced")
+        zombie = transactional(name)
+        zombie.begin_transaction()
+        put(zombie, LEDGER, batch("zombie", 4, null_header=None))
+        same(zombie.flush(WAIT_S), 0, "records without a report")
+        transactional(name)
+        try:
+            zombie.commit_transaction(WAIT_S)
+            raise AssertionError("the zombie has committed")
+        except KafkaException as error:
+            assert error.args[0].fatal() or error.args[0].code() == KafkaError._FENCED, error
+        compare(everything(LEDGER, "read_committed"), committed, "committed")
+
+
 def main():
     admin = AdminClient({"bootstrap.servers": BROKER})
     topics(admin)
@@ -229,9 +323,10 @@ def main():
     groups(admin, "range")
     groups(admin, "cooperative-sticky")
     static_members()
+    transactions(admin)
     with check("delete topics"):
-        same([code_of(f) for f in admin.delete_topics([TOPIC, EMPTY, WORK]).values()], [None] * 3, "errors")
-        until(lambda: not {TOPIC, EMPTY, WORK} & set(admin.list_topics(timeout=WAIT_S).topics), "the topics are gone")
+        same([code_of(f) for f in admin.delete_topics([TOPIC, EMPTY, WORK, LEDGER, COPY]).values()], [None] * 5, "errors")
+        until(lambda: not {TOPIC, EMPTY, WORK, LEDGER, COPY} & set(admin.list_topics(timeout=WAIT_S).topics), "the topics are gone")
 
 
 main()
