@@ -31,11 +31,17 @@ mod k27_write_txn_markers;
 mod k28_txn_offset_commit;
 mod k32_describe_configs;
 mod k33_alter_configs;
+mod k34_alter_replica_log_dirs;
 mod k35_describe_log_dirs;
 mod k37_create_partitions;
 mod k42_delete_groups;
+mod k43_elect_leaders;
 mod k44_incremental_alter_configs;
+mod k45_alter_partition_reassignments;
+mod k46_list_partition_reassignments;
 mod k47_offset_delete;
+mod k55_describe_quorum;
+mod k57_update_features;
 mod k60_describe_cluster;
 mod k61_describe_producers;
 mod k65_describe_transactions;
@@ -153,11 +159,17 @@ pub(crate) const APIS: &[Api] = &[
     k28_txn_offset_commit::API,
     k32_describe_configs::API,
     k33_alter_configs::API,
+    k34_alter_replica_log_dirs::API,
     k35_describe_log_dirs::API,
     k37_create_partitions::API,
     k42_delete_groups::API,
+    k43_elect_leaders::API,
     k44_incremental_alter_configs::API,
+    k45_alter_partition_reassignments::API,
+    k46_list_partition_reassignments::API,
     k47_offset_delete::API,
+    k55_describe_quorum::API,
+    k57_update_features::API,
     k60_describe_cluster::API,
     k61_describe_producers::API,
     k65_describe_transactions::API,

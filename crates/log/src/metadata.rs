@@ -90,6 +90,11 @@ impl MetadataLog {
         Ok(next)
     }
 
+    /// Number of changes that were ever written.
+    pub fn frames(&self) -> u64 {
+        self.file.lock().file.next_sequence()
+    }
+
     /// Path of the current file.
     pub fn path(&self) -> PathBuf {
         self.file.lock().file.path().to_owned()

@@ -6,6 +6,7 @@ mod consumer_groups;
 mod errors;
 mod groups;
 mod offered;
+mod one_node;
 mod records;
 mod transactions;
 

@@ -144,6 +144,11 @@ impl MetadataFile {
         })
     }
 
+    /// Sequence number of the next frame.
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

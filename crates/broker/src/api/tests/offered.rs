@@ -49,6 +49,12 @@ async fn every_version_of_every_api_answers_an_empty_request() {
     sweep::<m::list_transactions::ListTransactionsRequest>(client).await;
     sweep::<m::describe_configs::DescribeConfigsRequest>(client).await;
     sweep::<m::alter_configs::AlterConfigsRequest>(client).await;
+    sweep::<m::alter_replica_log_dirs::AlterReplicaLogDirsRequest>(client).await;
+    sweep::<m::elect_leaders::ElectLeadersRequest>(client).await;
+    sweep::<m::alter_partition_reassignments::AlterPartitionReassignmentsRequest>(client).await;
+    sweep::<m::list_partition_reassignments::ListPartitionReassignmentsRequest>(client).await;
+    sweep::<m::describe_quorum::DescribeQuorumRequest>(client).await;
+    sweep::<m::update_features::UpdateFeaturesRequest>(client).await;
     sweep::<m::describe_log_dirs::DescribeLogDirsRequest>(client).await;
     sweep::<m::create_partitions::CreatePartitionsRequest>(client).await;
     sweep::<m::delete_groups::DeleteGroupsRequest>(client).await;
