@@ -11,6 +11,7 @@ mod groups;
 mod offsets;
 mod records;
 mod topics;
+mod transactions;
 
 use millstream_wire::ApiKey;
 
@@ -25,6 +26,7 @@ pub use groups::{GroupDescription, GroupListing, GroupMemberDescription};
 pub(crate) use offsets::list_once as list_offsets_once;
 pub use offsets::{IsolationLevel, ListedOffset, OffsetSpec};
 pub use topics::{CreatedTopic, NewTopic, TopicListing};
+pub use transactions::{TransactionDescription, TransactionListing};
 
 /// Administrative calls; cheap to clone.
 #[derive(Debug, Clone)]

@@ -3,6 +3,7 @@
 mod cluster;
 mod group;
 mod topic;
+mod transaction;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -17,6 +18,9 @@ pub(crate) use group::{
 pub(crate) use topic::{
     CompressionName, Consume, OffsetRange, Produce, RangeEnd, RangeStart, RecordForm, Topic,
     TopicAddPartitions, TopicAlter, TopicCommand, TopicCreate, TopicDelete, TopicDescribe, TopicList,
+};
+pub(crate) use transaction::{
+    Transaction, TransactionAbort, TransactionCommand, TransactionDescribe, TransactionList,
 };
 
 use crate::listener::{HostPort, KafkaListener};
@@ -111,6 +115,9 @@ pub(crate) enum Command {
     Group(Group),
     /// Show what a cluster consists of
     Cluster(ClusterCommands),
+    /// List, describe and abort the transactions of producers
+    #[command(name = "txn")]
+    Transaction(Transaction),
     Produce(Produce),
     Consume(Consume),
     /// Print a completion script for a shell

@@ -8,6 +8,7 @@ mod produce;
 mod run;
 mod sql;
 mod topic;
+mod transaction;
 
 use std::io::Write;
 
@@ -15,7 +16,9 @@ use clap::CommandFactory;
 
 use millstream_client::ClientError;
 
-use crate::cli::{Arguments, ClusterCommand, Command, GroupCommand, Output, TopicCommand};
+use crate::cli::{
+    Arguments, ClusterCommand, Command, GroupCommand, Output, TopicCommand, TransactionCommand,
+};
 use crate::exit::{Failure, FailureKind};
 use crate::listing::Listing;
 
@@ -50,6 +53,11 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
         },
         Command::Cluster(cluster) => match cluster.command {
             ClusterCommand::Info(command) => cluster::info(&command),
+        },
+        Command::Transaction(transaction) => match transaction.command {
+            TransactionCommand::List(command) => transaction::list(&command),
+            TransactionCommand::Describe(command) => transaction::describe(&command),
+            TransactionCommand::Abort(command) => transaction::abort(&command),
         },
         Command::Produce(command) => produce::execute(&command),
         Command::Consume(command) => consume::execute(&command),

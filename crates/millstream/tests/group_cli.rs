@@ -1,4 +1,4 @@
-//! The built binary's `group` and `cluster` against the built binary's broker: what groups have read, and moving them.
+//! The built binary's `group`, `cluster` and `txn` against the built binary's broker: what groups have read, and moving them.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
@@ -177,4 +177,64 @@ fn info_shows_the_brokers_and_topics() {
     assert!(!info["cluster_id"].as_str().unwrap().is_empty());
     let brokers = broker.output(&["cluster", "info", "--print-brokers"]);
     assert!(brokers.starts_with("BROKERS\n=======\nID"), "{brokers}");
+}
+
+/// Leaves a transaction of `id` over partition 0 of `t` open, as a producer that has died does.
+async fn leave_a_transaction_open(broker: &str, id: &str) {
+    use millstream_client::{BrokerAddress, ClientConfig, Connection};
+    use millstream_wire::messages::add_partitions_to_txn::{
+        AddPartitionsToTxnRequest, AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,
+    };
+    use millstream_wire::messages::init_producer_id::InitProducerIdRequest;
+    let address: BrokerAddress = broker.parse().unwrap();
+    let config = ClientConfig::new(vec![address.clone()]);
+    let connection = Connection::open(&address, &config).await.unwrap();
+    let start = InitProducerIdRequest {
+        transactional_id: Some(id.to_owned()),
+        transaction_timeout_ms: 600_000,
+        producer_id: -1,
+        producer_epoch: -1,
+        ..InitProducerIdRequest::default()
+    };
+    let producer = connection.call(&start, config.request_timeout).await.unwrap();
+    assert_eq!(producer.error_code, 0);
+    let enrol = AddPartitionsToTxnRequest {
+        transactions: vec![AddPartitionsToTxnTransaction {
+            transactional_id: id.to_owned(),
+            producer_id: producer.producer_id,
+            producer_epoch: producer.producer_epoch,
+            verify_only: false,
+            topics: vec![AddPartitionsToTxnTopic { name: "t".to_owned(), partitions: vec![0] }],
+        }],
+        ..AddPartitionsToTxnRequest::default()
+    };
+    let enrolled = connection.call(&enrol, config.request_timeout).await.unwrap();
+    assert_eq!(
+        enrolled.results_by_transaction[0].topic_results[0].results_by_partition[0].partition_error_code,
+        0
+    );
+}
+
+#[test]
+fn a_transaction_that_was_left_open_is_found_and_aborted() {
+    let broker = Broker::start();
+    broker.output(&["topic", "create", "t"]);
+    let missing = broker.run(&["txn", "describe", "orders"]);
+    assert_eq!(missing.code, Some(4), "{}", missing.stderr);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(leave_a_transaction_open(broker.address(), "orders"));
+
+    let listed = objects(&broker.output(&["txn", "list", "-s", "ongoing", "--output", "json"]));
+    assert_eq!((listed.len(), &listed[0]["transactional_id"]), (1, &"orders".into()));
+    let described = objects(&broker.output(&["txn", "describe", "orders", "--output", "json"]));
+    assert_eq!((&described[0]["state"], &described[0]["partitions"]), (&"Ongoing".into(), &1.into()));
+    assert!(described[0]["started"].as_str().unwrap().ends_with('Z'), "{}", described[0]);
+    let partitions = broker.output(&["txn", "describe", "orders", "-p"]);
+    assert_eq!(partitions, "TRANSACTIONAL-ID  TOPIC  PARTITION\norders            t      0\n");
+    assert_eq!(
+        broker.output(&["txn", "abort", "orders"]),
+        "TRANSACTIONAL-ID  STATUS\norders            OK\n"
+    );
+    assert!(objects(&broker.output(&["txn", "list", "-s", "ongoing", "--output", "json"])).is_empty());
+    assert_eq!(broker.run(&["txn", "abort", "unknown"]).code, Some(4));
 }

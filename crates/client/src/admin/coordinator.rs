@@ -1,4 +1,4 @@
-//! FindCoordinator: which broker looks after a consumer group.
+//! FindCoordinator: which broker looks after a consumer group or a transactional id.
 
 use millstream_wire::messages::FindCoordinatorRequest;
 use millstream_wire::{ApiKey, ErrorCode};
@@ -10,23 +10,38 @@ use crate::transport::BrokerAddress;
 
 /// Key type of consumer groups.
 const GROUP: i8 = 0;
+/// Key type of transactional ids.
+const TRANSACTION: i8 = 1;
 /// The version since which several keys are asked for at once.
 const BATCHED_SINCE: i16 = 4;
 
-/// Asks any broker once.
+/// Asks any broker once for the coordinator of a group.
 pub(crate) async fn find(client: &Client, group: &str) -> Result<(i32, BrokerAddress)> {
+    find_of(client, GROUP, group, &|| Subject::Group(group.to_owned())).await
+}
+
+/// Asks any broker once for the coordinator of a transactional id.
+pub(crate) async fn find_of_transaction(client: &Client, id: &str) -> Result<(i32, BrokerAddress)> {
+    find_of(client, TRANSACTION, id, &|| Subject::Resource(format!("transactional id {id}"))).await
+}
+
+async fn find_of(
+    client: &Client,
+    key_type: i8,
+    key: &str,
+    subject: &(dyn Fn() -> Subject + Sync),
+) -> Result<(i32, BrokerAddress)> {
     let connection = client.any_connection().await?;
-    let mut request = FindCoordinatorRequest { key_type: GROUP, ..Default::default() };
+    let mut request = FindCoordinatorRequest { key_type, ..Default::default() };
     let batched = connection.version::<FindCoordinatorRequest>()? >= BATCHED_SINCE;
     if batched {
-        request.coordinator_keys = vec![group.to_owned()];
+        request.coordinator_keys = vec![key.to_owned()];
     } else {
-        request.key = group.to_owned();
+        request.key = key.to_owned();
     }
     let response = connection.call(&request, client.config().request_timeout).await?;
-    let subject = || Subject::Group(group.to_owned());
     let (code, message, node, host, port) = if batched {
-        let found = response.coordinators.into_iter().find(|found| found.key == group);
+        let found = response.coordinators.into_iter().find(|found| found.key == key);
         let found = found.ok_or_else(|| unanswered(ApiKey::FindCoordinator, subject()))?;
         (found.error_code, found.error_message, found.node_id, found.host, found.port)
     } else {

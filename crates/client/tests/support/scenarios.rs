@@ -15,6 +15,7 @@ pub(crate) async fn everything(client: &Client) {
     topics_and_configs(client).await;
     offsets_and_commits(client).await;
     groups(client).await;
+    transactions(client).await;
 }
 
 async fn produce_and_fetch(client: &Client) {
@@ -182,4 +183,60 @@ async fn groups(client: &Client) {
     assert_eq!((described.state.as_str(), described.protocol.as_str()), ("Stable", "range"));
     assert_eq!(described.members[0].assignment, all);
     first.leave().await.unwrap();
+}
+
+/// A transaction that its producer has left open is found, and aborted by fencing the producer.
+async fn transactions(client: &Client) {
+    use millstream_wire::messages::add_partitions_to_txn::{
+        AddPartitionsToTxnRequest, AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,
+    };
+    use millstream_wire::messages::init_producer_id::InitProducerIdRequest;
+    let admin = Admin::new(client.clone());
+    let topic = fresh_topic(client, "transaction", 1).await;
+    let id = format!("id-{topic}");
+    let missing = admin.describe_transaction(&id).await.unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound, "{missing}");
+    assert_eq!(admin.abort_transaction(&id).await.unwrap_err().kind(), ErrorKind::NotFound);
+
+    let timeout = Duration::from_secs(20);
+    let address = admin.describe_cluster().await.unwrap().brokers[&1].address.clone();
+    let connection = Connection::open(&address, client.config()).await.unwrap();
+    let start = InitProducerIdRequest {
+        transactional_id: Some(id.clone()),
+        transaction_timeout_ms: 60_000,
+        producer_id: -1,
+        producer_epoch: -1,
+        ..InitProducerIdRequest::default()
+    };
+    let producer = connection.call(&start, timeout).await.unwrap();
+    assert_eq!(producer.error_code, 0);
+    let enrol = AddPartitionsToTxnRequest {
+        transactions: vec![AddPartitionsToTxnTransaction {
+            transactional_id: id.clone(),
+            producer_id: producer.producer_id,
+            producer_epoch: producer.producer_epoch,
+            verify_only: false,
+            topics: vec![AddPartitionsToTxnTopic { name: topic.clone(), partitions: vec![0] }],
+        }],
+        ..AddPartitionsToTxnRequest::default()
+    };
+    let enrolled = connection.call(&enrol, timeout).await.unwrap();
+    let result = &enrolled.results_by_transaction[0].topic_results[0].results_by_partition[0];
+    assert_eq!(result.partition_error_code, 0);
+
+    let listed = admin.list_transactions().await.unwrap();
+    let listed = listed.iter().find(|listing| listing.transactional_id == id).unwrap();
+    assert_eq!((listed.state.as_str(), listed.producer_id), ("Ongoing", producer.producer_id));
+    let described = admin.describe_transaction(&id).await.unwrap();
+    assert_eq!((described.timeout_ms, described.producer_epoch), (60_000, producer.producer_epoch));
+    assert_eq!(described.partitions, [TopicPartition::new(topic.as_str(), 0)]);
+    assert!(described.started_ms.is_some());
+    admin.abort_transaction(&id).await.unwrap();
+    let after = admin.describe_transaction(&id).await.unwrap();
+    assert!(after.partitions.is_empty() && after.state != "Ongoing", "{after:?}");
+    let fenced = connection.call(&enrol, timeout).await.unwrap();
+    assert_ne!(
+        fenced.results_by_transaction[0].topic_results[0].results_by_partition[0].partition_error_code,
+        0
+    );
 }
