@@ -16,6 +16,8 @@ BROKER = address(__doc__)
 TOPIC = fresh("aiokafka", "records")
 EMPTY = fresh("aiokafka", "long-poll")
 WORK = fresh("aiokafka", "work")
+LEDGER = fresh("aiokafka", "ledger")
+COPY = fresh("aiokafka", "copy")
 
 
 @contextlib.asynccontextmanager
@@ -243,6 +245,74 @@ async def static_members(group):
         await two.stop()
 
 
+async def put(sender, topic, records):
+    for r in records:
+        await sender.send(topic, key=r.key, value=r.value, headers=list(r.headers), partition=r.partition, timestamp_ms=r.timestamp)
+
+
+async def everything(topic, isolation):
+    """What is there to be read, from the beginning to the end as of now: commits are answered before their markers are there."""
+    async with running(consumer()) as looker:
+        ends = await looker.end_offsets(parts(topic))
+    async with running(consumer(isolation_level=isolation)) as reader:
+        reader.assign(parts(topic))
+        await reader.seek_to_beginning()
+        records = []
+
+        async def at_the_end():
+            for chunk in (await reader.getmany(timeout_ms=100)).values():
+                records.extend(Record(r.partition, r.key, r.value, r.headers, r.timestamp) for r in chunk)
+            return all([await reader.position(part) >= end for part, end in ends.items()])
+
+        await until(at_the_end, f"the end of {topic}")
+    return records
+
+
+async def transactions(admin):
+    with check("transactions: what is committed is delivered, what is aborted is not"):
+        await admin.create_topics([NewTopic(LEDGER, PARTITIONS, 1), NewTopic(COPY, PARTITIONS, 1)])
+        sent, committed = [], []
+        async with producer(transactional_id=fresh("aiokafka", "teller")) as sender:
+            for number in range(5):
+                records = batch(f"round {number}", 40)
+                await sender.begin_transaction()
+                await put(sender, LEDGER, records)
+                sent += records
+                if number % 2 == 0:
+                    await sender.commit_transaction()
+                    committed += records
+                else:
+                    await sender.flush()
+                    await sender.abort_transaction()
+        compare(await everything(LEDGER, "read_committed"), committed, "committed")
+        compare(await everything(LEDGER, "read_uncommitted"), sent, "all")
+    with check("transactions: read, write and commit of offsets are one"):
+        group = fresh("aiokafka", "copier")
+        async with producer(transactional_id=group) as sender:
+            for commit in (False, True):
+                async with running(consumer(group_id=group, isolation_level="read_committed")) as reader:
+                    reader.subscribe([LEDGER])
+                    copied = 0
+                    while copied < len(committed):
+                        records = [r for chunk in (await reader.getmany(timeout_ms=500)).values() for r in chunk]
+                        if not records:
+                            continue
+                        await sender.begin_transaction()
+                        await put(sender, COPY, records)
+                        offsets = {TopicPartition(LEDGER, r.partition): r.offset + 1 for r in records}
+                        await sender.send_offsets_to_transaction(offsets, group)
+                        await (sender.commit_transaction() if commit else sender.abort_transaction())
+                        copied += len(records)
+                    expected = PARTITIONS if commit else 0
+
+                    async def known(reader=reader, expected=expected):
+                        # It does not ask for stable offsets, so that it may see those before the marker is there.
+                        return [await reader.committed(part) is not None for part in parts(LEDGER)].count(True) == expected
+
+                    await until(known, f"{expected} partitions with an offset")
+        compare(await everything(COPY, "read_committed"), committed, "copies")
+
+
 async def main():
     async with running(AIOKafkaAdminClient(bootstrap_servers=BROKER)) as admin:
         await topics(admin)
@@ -250,11 +320,12 @@ async def main():
         await long_poll()
         await positions()
         await groups()
+        await transactions(admin)
         with check("delete topics"):
-            await admin.delete_topics([TOPIC, EMPTY, WORK])
+            await admin.delete_topics([TOPIC, EMPTY, WORK, LEDGER, COPY])
 
             async def gone():
-                return not {TOPIC, EMPTY, WORK} & set(await admin.list_topics())
+                return not {TOPIC, EMPTY, WORK, LEDGER, COPY} & set(await admin.list_topics())
 
             await until(gone, "the topics are gone")
 

@@ -15,6 +15,8 @@ BROKER = address(__doc__)
 TOPIC = fresh("kafka-python", "records")
 EMPTY = fresh("kafka-python", "long-poll")
 WORK = fresh("kafka-python", "work")
+LEDGER = fresh("kafka-python", "ledger")
+COPY = fresh("kafka-python", "copy")
 
 
 def producer(**options):
@@ -236,6 +238,80 @@ def groups():
         two.leave()
 
 
+def transactional(transactional_id):
+    sender = producer(transactional_id=transactional_id)
+    sender.init_transactions()
+    return sender
+
+
+def put(sender, topic, records):
+    for r in records:
+        sender.send(topic, key=r.key, value=r.value, headers=r.headers, partition=r.partition, timestamp_ms=r.timestamp)
+
+
+def everything(topic, isolation):
+    """What is there to be read, from the beginning to the end as of now: commits are answered before their markers are there."""
+    with_ends = consumer(isolation_level="read_uncommitted")
+    ends = with_ends.end_offsets(parts(topic))
+    with_ends.close()
+    reader = consumer(isolation_level=isolation)
+    reader.assign(parts(topic))
+    reader.seek_to_beginning()
+    records = []
+
+    def at_the_end():
+        for chunk in reader.poll(timeout_ms=200).values():
+            records.extend(Record(r.partition, r.key, r.value, r.headers, r.timestamp) for r in chunk)
+        return all(reader.position(part) >= end for part, end in ends.items())
+
+    until(at_the_end, f"the end of {topic}")
+    reader.close()
+    return records
+
+
+def transactions(admin):
+    with check("transactions: what is committed is delivered, what is aborted is not"):
+        admin.create_topics([NewTopic(LEDGER, PARTITIONS, 1), NewTopic(COPY, PARTITIONS, 1)])
+        sender = transactional(fresh("kafka-python", "teller"))
+        sent, committed = [], []
+        for number in range(5):
+            records = batch(f"round {number}", 40)
+            sender.begin_transaction()
+            put(sender, LEDGER, records)
+            sent += records
+            if number % 2 == 0:
+                sender.commit_transaction()
+                committed += records
+            else:
+                sender.flush()
+                sender.abort_transaction()
+        sender.close()
+        compare(everything(LEDGER, "read_committed"), committed, "committed")
+        compare(everything(LEDGER, "read_uncommitted"), sent, "all")
+    with check("transactions: read, write and commit of offsets are one"):
+        group = fresh("kafka-python", "copier")
+        sender = transactional(group)
+        for commit in (False, True):
+            reader = consumer(group_id=group, isolation_level="read_committed")
+            reader.subscribe([LEDGER])
+            copied = 0
+            while copied < len(committed):
+                records = [r for chunk in reader.poll(timeout_ms=500).values() for r in chunk]
+                if not records:
+                    continue
+                sender.begin_transaction()
+                put(sender, COPY, [Record(r.partition, r.key, r.value, r.headers, r.timestamp) for r in records])
+                offsets = {TopicPartition(LEDGER, r.partition): OffsetAndMetadata(r.offset + 1, "", -1) for r in records}
+                sender.send_offsets_to_transaction(offsets, reader.group_metadata())
+                sender.commit_transaction() if commit else sender.abort_transaction()
+                copied += len(records)
+            known = [part for part in parts(LEDGER) if reader.committed(part) is not None]
+            same(len(known), PARTITIONS if commit else 0, "partitions with an offset")
+            reader.close()
+        sender.close()
+        compare(everything(COPY, "read_committed"), committed, "copies")
+
+
 def main():
     admin = KafkaAdminClient(bootstrap_servers=BROKER)
     topics(admin)
@@ -243,9 +319,10 @@ def main():
     long_poll()
     positions()
     groups()
+    transactions(admin)
     with check("delete topics"):
-        admin.delete_topics([TOPIC, EMPTY, WORK])
-        until(lambda: not {TOPIC, EMPTY, WORK} & set(admin.list_topics()), "the topics are gone")
+        admin.delete_topics([TOPIC, EMPTY, WORK, LEDGER, COPY])
+        until(lambda: not {TOPIC, EMPTY, WORK, LEDGER, COPY} & set(admin.list_topics()), "the topics are gone")
     admin.close()
 
 

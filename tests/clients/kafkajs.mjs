@@ -30,7 +30,7 @@ if (!broker?.includes(":")) {
 const PARTITIONS = 4;
 const WAIT_MS = 60_000;
 const RUN = `conformance-kafkajs-${process.pid}-${Date.now()}`;
-const [TOPIC, EMPTY, WORK] = ["records", "long-poll", "work"].map((name) => `${RUN}-${name}`);
+const [TOPIC, EMPTY, WORK, LEDGER, COPY] = ["records", "long-poll", "work", "ledger", "copy"].map((name) => `${RUN}-${name}`);
 const kafka = new Kafka({ clientId: "conformance", brokers: [broker], logLevel: logLevel.NOTHING, requestTimeout: WAIT_MS });
 const admin = kafka.admin();
 
@@ -279,13 +279,70 @@ async function groups() {
   });
 }
 
+/** Equal per partition and in order; transactions leave gaps between the offsets. */
+function compareRows(found, sent, what) {
+  for (let p = 0; p < PARTITIONS; p++) {
+    assert.deepEqual(found[p].map((record) => record.row), sent.filter((m) => m.partition === p).map(row), `${what}: partition ${p}`);
+  }
+}
+
+async function transactional(transactionalId) {
+  const producer = kafka.producer({ transactionalId, idempotent: true, maxInFlightRequests: 1 });
+  await producer.connect();
+  return producer;
+}
+
+async function transactions() {
+  const [sent, committed] = [[], []];
+  const everything = (topic, readUncommitted, count) => read(topic, { readUncommitted }, (found) => total(found) >= count);
+  await check("transactions: what is committed is delivered, what is aborted is not", async () => {
+    await admin.createTopics({ waitForLeaders: true, topics: [LEDGER, COPY].map((topic) => ({ topic, numPartitions: PARTITIONS })) });
+    const producer = await transactional(`${RUN}-teller`);
+    for (let round = 0; round < 5; round++) {
+      const messages = batch(`round ${round}`, 40);
+      const transaction = await producer.transaction();
+      await transaction.send({ topic: LEDGER, messages });
+      sent.push(...messages);
+      if (round % 2 === 0) {
+        await transaction.commit();
+        committed.push(...messages);
+      } else {
+        await transaction.abort();
+      }
+    }
+    await producer.disconnect();
+    compareRows(await everything(LEDGER, false, committed.length), committed, "committed");
+    compareRows(await everything(LEDGER, true, sent.length), sent, "all");
+  });
+  await check("transactions: offsets are committed with the records", async () => {
+    const groupId = `${RUN}-copier`;
+    const producer = await transactional(groupId);
+    const topics = [{ topic: LEDGER, partitions: [0, 1, 2, 3].map((partition) => ({ partition, offset: String(partition + 5) })) }];
+    const known = async () => {
+      const [{ partitions }] = await admin.fetchOffsets({ groupId, topics: [LEDGER] });
+      return partitions.sort((a, b) => a.partition - b.partition).map((p) => Number(p.offset));
+    };
+    for (const commit of [false, true]) {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic: COPY, messages: committed });
+      await transaction.sendOffsets({ consumerGroupId: groupId, topics });
+      await (commit ? transaction.commit() : transaction.abort());
+      const expected = commit ? [5, 6, 7, 8] : [-1, -1, -1, -1];
+      await until(async () => String(await known()) === String(expected), `offsets ${expected}`);
+    }
+    await producer.disconnect();
+    compareRows(await everything(COPY, false, committed.length), committed, "copies");
+  });
+}
+
 await admin.connect();
 await topics();
 await produceAndFetch();
 await positions();
 await groups();
+await transactions();
 await check("delete topics", async () => {
-  await admin.deleteTopics({ topics: [TOPIC, EMPTY, WORK] });
+  await admin.deleteTopics({ topics: [TOPIC, EMPTY, WORK, LEDGER, COPY] });
   await until(async () => !(await admin.listTopics()).some((topic) => topic.startsWith(RUN)), "the topics are gone");
 });
 await admin.disconnect();
