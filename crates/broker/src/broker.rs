@@ -96,6 +96,7 @@ impl Broker {
             fsync: config.fsync,
             broker_configs: config.topic_defaults.clone(),
             compaction: config.compaction,
+            disk_reserve_bytes: config.disk_reserve_bytes,
             producer_expiration_ms: i64::try_from(config.producer_id_expiration.as_millis())
                 .unwrap_or(i64::MAX),
             clock: Arc::clone(&clock),

@@ -195,6 +195,8 @@ pub struct BrokerConfig {
     pub transactional_id_expiration_interval: Duration,
     /// `log.retention.check.interval.ms`: how often old segments are looked for.
     pub retention_check_interval: Duration,
+    /// `disk.reserve.bytes`: what clients' records leave on the disk for offsets, transactions and compaction.
+    pub disk_reserve_bytes: u64,
     /// `log.cleaner.enable`, `log.cleaner.backoff.ms`, `log.cleaner.dedupe.buffer.size`.
     pub compaction: CompactionOptions,
     /// `producer.id.expiration.ms`: how long a partition remembers a producer that writes nothing.
@@ -243,6 +245,7 @@ impl BrokerConfig {
             transactional_id_expiration: Duration::from_secs(7 * 24 * 60 * 60),
             transactional_id_expiration_interval: Duration::from_secs(60 * 60),
             retention_check_interval: Duration::from_secs(5 * 60),
+            disk_reserve_bytes: 64 << 20,
             compaction: CompactionOptions::default(),
             producer_id_expiration: Duration::from_secs(24 * 60 * 60),
             checkpoint_interval: Duration::from_secs(60),

@@ -8,6 +8,7 @@ pub(crate) fn of_log(error: &LogError) -> ErrorCode {
     match error {
         LogError::Io { .. }
         | LogError::MetadataOffline
+        | LogError::DiskReserve { .. }
         | LogError::PartitionOffline { .. }
         | LogError::Corrupt { .. } => ErrorCode::KafkaStorageError,
         LogError::PartitionDeleted { .. } | LogError::UnknownTopic { .. } => {

@@ -16,6 +16,7 @@ use crate::durability::{FsyncPolicy, SyncQueue};
 use crate::error::IoContext;
 use crate::files::FileCache;
 use crate::fs::FileSystem;
+use crate::space::SpaceGuard;
 
 /// Offsets that the last process left in checkpoints, until the partition they belong to is opened.
 #[derive(Debug, Default, Clone, Copy)]
@@ -36,6 +37,7 @@ pub(crate) struct Context {
     pub(crate) leader_epoch: i32,
     pub(crate) producer_expiration_ms: i64,
     pub(crate) checkpointed: Mutex<HashMap<(String, i32), Checkpointed>>,
+    pub(crate) space: SpaceGuard,
     /// Offsets up to which partitions are compacted, for the checkpoint.
     pub(crate) compacted: Mutex<Offsets>,
     /// Swaps of compaction so far.

@@ -165,6 +165,19 @@ pub enum LogError {
         /// Offset after the last that may be read.
         end_offset: i64,
     },
+    /// What is left on the disk is kept for the broker's own records. Nothing was appended; later it may be.
+    #[error(
+        "{available_bytes} bytes are left on the disk of {}, of which {reserve_bytes} are reserved; remove data or lower retention",
+        path.display()
+    )]
+    DiskReserve {
+        /// The data directory.
+        path: PathBuf,
+        /// Bytes that may still be written.
+        available_bytes: u64,
+        /// Bytes that clients' records must leave.
+        reserve_bytes: u64,
+    },
     /// The bytes to append are no sound record batches.
     #[error(transparent)]
     InvalidBatch(#[from] WireError),
@@ -275,7 +288,7 @@ impl LogError {
     /// The coarse class of this error, by what a caller does about it.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io { .. } | Self::MetadataOffline => ErrorKind::Storage,
+            Self::Io { .. } | Self::MetadataOffline | Self::DiskReserve { .. } => ErrorKind::Storage,
             Self::DirectoryLocked { .. }
             | Self::FormatTooNew { .. }
             | Self::ForeignDirectory { .. }
@@ -304,7 +317,11 @@ impl LogError {
 
     /// Whether the disk is full: space may come back, so nothing goes offline for it.
     pub fn is_disk_full(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+        match self {
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            Self::DiskReserve { .. } => true,
+            _ => false,
+        }
     }
 }
 

@@ -29,6 +29,7 @@ mod names;
 mod partition;
 mod producer_state;
 mod segment;
+mod space;
 mod store;
 #[cfg(test)]
 mod testing;

@@ -28,6 +28,7 @@ use crate::files::FileCache;
 use crate::fs::{FileSystem, RealFileSystem};
 use crate::metadata::{MetadataLog, MetadataRecord, TopicMetadata};
 use crate::partition::PartitionLog;
+use crate::space::SpaceGuard;
 use crate::topic_id::{id_text, random_id};
 use crate::{LogError, Result};
 
@@ -47,6 +48,8 @@ pub const RETENTION_INTERVAL: Duration = Duration::from_secs(300);
 pub const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
 /// Kafka's `producer.id.expiration.ms`.
 const PRODUCER_EXPIRATION_MS: i64 = 86_400_000;
+/// What clients' records leave on the disk.
+const DISK_RESERVE_BYTES: u64 = 64 << 20;
 /// Most files that are held open for partitions, if the process may hold more.
 const OPEN_FILES_MAX: usize = 8192;
 
@@ -63,6 +66,8 @@ pub struct StoreOptions {
     pub open_files_max: Option<usize>,
     /// Time in ms after which a silent producer is forgotten (`producer.id.expiration.ms`).
     pub producer_expiration_ms: i64,
+    /// Bytes that clients' records leave on the disk for markers, the broker's own records and compaction; 0 for none.
+    pub disk_reserve_bytes: u64,
     /// How compacted topics are compacted.
     pub compaction: CompactionOptions,
     /// Whether the store runs its own threads for syncs and compaction. Without, [`LogStore::sync_queued`] and
@@ -82,6 +87,7 @@ impl Default for StoreOptions {
             cluster_id: None,
             open_files_max: None,
             producer_expiration_ms: PRODUCER_EXPIRATION_MS,
+            disk_reserve_bytes: DISK_RESERVE_BYTES,
             compaction: CompactionOptions::default(),
             sync_thread: true,
             fs: Arc::new(RealFileSystem),
@@ -179,6 +185,7 @@ impl LogStore {
             previous_run,
             leader_epoch: metadata.state().broker_epoch,
             producer_expiration_ms: options.producer_expiration_ms,
+            space: SpaceGuard::new(options.disk_reserve_bytes),
             compacted: Mutex::new(housekeeping::read_compacted(&*options.fs, path, &metadata.state())?),
             swaps: AtomicU64::new(0),
             checkpointed: Mutex::new(checkpointed),

@@ -64,7 +64,7 @@ impl CoordinatorLog for CoordinatorTopic {
                 let done = move |appended: Result<_, millstream_log::LogError>| {
                     done(appended.map(|_| ()).map_err(|error| refusal(&error)));
                 };
-                target.append(&core.disks, bytes, Box::new(done));
+                target.append_own(&core.disks, bytes, Box::new(done));
             }
             Err(error) => {
                 tracing::error!(partition, %error, "coordinator records fit into no batch");

@@ -74,6 +74,17 @@ impl Partition {
         disks.write(self.hash, Box::new(job));
     }
 
+    /// As [`Partition::append`], of the broker's own records: also when clients' are refused because the disk is nearly full.
+    pub(crate) fn append_own(&self, disks: &DiskThreads, batches: Bytes, done: AppendDone) {
+        let log = Arc::clone(&self.log);
+        let events = Arc::clone(&self.events);
+        let job = move || match log.append_from_reserve(&batches) {
+            Ok(appended) => events.acknowledge(appended, done),
+            Err(error) => events.refuse(error, done),
+        };
+        disks.write(self.hash, Box::new(job));
+    }
+
     /// Appends without an acknowledgement (`acks=0`); `done` hears of it at once.
     pub(crate) fn append_unacknowledged(&self, disks: &DiskThreads, batches: Bytes, done: AppendDone) {
         let log = Arc::clone(&self.log);

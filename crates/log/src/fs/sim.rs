@@ -52,6 +52,7 @@ struct State {
     fault: Option<(u64, Fault)>,
     stopped: bool,
     full: bool,
+    available_bytes: u64,
     random: SplitMix,
 }
 
@@ -82,6 +83,7 @@ impl SimFileSystem {
             fault: None,
             stopped: false,
             full: false,
+            available_bytes: u64::MAX,
             random: SplitMix::new(seed),
         };
         Self { state: Arc::new(Mutex::new(state)) }
@@ -111,6 +113,11 @@ impl SimFileSystem {
     /// Lets every write and creation fail for want of space, or no longer.
     pub fn set_full(&self, full: bool) {
         self.state.lock().full = full;
+    }
+
+    /// Sets what [`FileSystem::available_bytes`] says; writes do not change it.
+    pub fn set_available_bytes(&self, available_bytes: u64) {
+        self.state.lock().available_bytes = available_bytes;
     }
 
     /// The machine loses power and starts again: of what was not synced, an arbitrary part is left.
@@ -371,7 +378,7 @@ impl FileSystem for SimFileSystem {
     fn available_bytes(&self, _path: &Path) -> io::Result<u64> {
         let state = self.state.lock();
         state.alive()?;
-        Ok(if state.full { 0 } else { u64::MAX })
+        Ok(if state.full { 0 } else { state.available_bytes })
     }
 
     fn boot_id(&self) -> Option<String> {

@@ -77,8 +77,17 @@ impl PartitionLog {
     /// # Errors
     /// [`LogError::InvalidBatch`], [`LogError::MessageTooLarge`], [`LogError::RecordListTooLarge`],
     /// [`LogError::OutOfOrderSequence`], [`LogError::InvalidProducerEpoch`], [`LogError::NotInTransaction`],
-    /// [`LogError::OutsideTransaction`]; [`LogError::Io`], after which the partition holds what it held before; as [`Self::open`].
+    /// [`LogError::OutsideTransaction`]; [`LogError::DiskReserve`]; [`LogError::Io`], after which the partition holds what it held before; as [`Self::open`].
     pub fn append(self: &Arc<Self>, batches: &[u8]) -> Result<Appended> {
+        self.context.space.check(self.context.fs(), self.context.root(), batches.len())?;
+        self.append_batches(batches, None)
+    }
+
+    /// As [`Self::append`], also when only the reserve is left on the disk: for records without which the broker cannot go on.
+    ///
+    /// # Errors
+    /// As [`Self::append`], but for [`LogError::DiskReserve`].
+    pub fn append_from_reserve(self: &Arc<Self>, batches: &[u8]) -> Result<Appended> {
         self.append_batches(batches, None)
     }
 

@@ -125,6 +125,26 @@ fn a_full_disk_refuses_appends_and_takes_them_again() {
     }
 }
 
+#[test]
+fn a_nearly_full_disk_takes_what_the_broker_needs_and_records_again_later() {
+    let bench = Bench::new(16, FsyncPolicy::Group);
+    let (store, partition) = bench.with_topic([]);
+    partition.enrol(7, 0).unwrap();
+    partition.append(&crate::testing::transactional(7, 0, 0)).unwrap();
+    bench.fs.set_available_bytes(1 << 20);
+    for _ in 0..2 {
+        let refused = partition.append(&batch(1, 17 << 20)).unwrap_err();
+        assert!(matches!(refused, LogError::DiskReserve { .. }) && refused.is_disk_full(), "{refused}");
+    }
+    assert!(partition.append(&batch(1, 10)).is_err());
+    partition.append_marker(7, 0, crate::EndTransaction::Commit, 0).unwrap();
+    partition.append_from_reserve(&batch(1, 10)).unwrap();
+    store.sync_queued();
+    assert_eq!((partition.last_stable_offset(), partition.is_offline()), (3, false));
+    bench.fs.set_available_bytes(1 << 30);
+    partition.append(&batch(1, 10)).unwrap();
+}
+
 #[derive(Debug, Default)]
 struct Watcher {
     high_watermark: AtomicI64,
