@@ -64,7 +64,6 @@ use millstream_wire::{ApiKey, ErrorCode, VersionRange, WireError};
 
 use crate::core::Core;
 use crate::server::{Answer, Handling};
-use crate::storage::Delivery;
 
 /// What "not asked for" looks like where a response has authorized operations.
 const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
@@ -76,8 +75,6 @@ pub(crate) struct Caller {
     pub(crate) host: String,
     /// The listener it came through: metadata names that listener's advertised address.
     pub(crate) listener: usize,
-    /// How record batches get to it.
-    pub(crate) delivery: Delivery,
 }
 
 /// A request with where it came from.

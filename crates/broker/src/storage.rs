@@ -1,19 +1,16 @@
 //! The log as the broker uses it: no caller of this module ever waits for a disk, except on threads made for it.
 //!
 //! The log's own API is synchronous. Appends go to the disk thread of their partition, everything else that may touch a
-//! file to the threads that read; both tell when they are done. Large reads leave for sockets without a copy (`pipes`). What only looks at offsets in memory is answered at once.
+//! file to the threads that read; both tell when they are done. What only looks at offsets in memory is answered at once.
 
 pub(crate) mod buffers;
 pub(crate) mod coordinator_topic;
 pub(crate) mod disk;
 pub(crate) mod participants;
 pub(crate) mod partition;
-mod pipes;
-mod records;
 pub(crate) mod topics;
 
 pub(crate) use buffers::RecordBuffers;
 pub(crate) use disk::DiskThreads;
 pub(crate) use partition::{Partition, Watcher};
-pub(crate) use records::{Delivery, Piece, Records};
 pub(crate) use topics::{Topic, TopicTable};

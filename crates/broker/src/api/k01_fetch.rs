@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use millstream_log::ReadBound;
-use millstream_wire::frame::Payload as _;
 use millstream_wire::messages::fetch::FetchRequest;
 use millstream_wire::messages::fetch_response::{FetchResponse, FetchableTopicResponse, PartitionData};
 use millstream_wire::{ApiKey, ErrorCode, WireError};
@@ -28,8 +27,8 @@ use uuid::Uuid;
 
 use super::{Api, Call};
 use crate::core::Core;
-use crate::server::{Answer, Handling};
-use crate::storage::{Delivery, Partition, Records, TopicTable, Watcher};
+use crate::server::{Answer, Handling, Records};
+use crate::storage::{Partition, TopicTable, Watcher};
 use read::Round;
 pub(crate) use session::FetchSessions;
 use session::{Begun, SessionUse};
@@ -75,7 +74,6 @@ pub(super) struct Plan {
     pub(super) max_bytes: u64,
     pub(super) read_committed: bool,
     pub(super) version: i16,
-    pub(super) delivery: Delivery,
 }
 
 impl Plan {
@@ -96,7 +94,7 @@ fn handle(core: &Arc<Core>, call: Call) -> Result<Handling, WireError> {
         }
     };
     let max_wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(WAIT_MAX);
-    let plan = plan(core, &request, &call, wanted);
+    let plan = plan(core, &request, version, wanted);
     let core = Arc::clone(core);
     Ok(Handling::Later(Box::pin(async move {
         let (partitions, plan) = fetch(&core, plan, max_wait).await;
@@ -105,8 +103,7 @@ fn handle(core: &Arc<Core>, call: Call) -> Result<Handling, WireError> {
     })))
 }
 
-fn plan(core: &Core, request: &FetchRequest, call: &Call, wanted: Vec<Wanted>) -> Plan {
-    let version = call.version();
+fn plan(core: &Core, request: &FetchRequest, version: i16, wanted: Vec<Wanted>) -> Plan {
     let table = core.topics();
     let targets = wanted.into_iter().map(|wanted| {
         let found = find(&table, version, &wanted);
@@ -119,7 +116,6 @@ fn plan(core: &Core, request: &FetchRequest, call: &Call, wanted: Vec<Wanted>) -
         max_bytes: u64::try_from(request.max_bytes).unwrap_or(0).min(limit),
         read_committed: request.isolation_level == READ_COMMITTED,
         version,
-        delivery: call.caller.delivery,
     }
 }
 
@@ -199,7 +195,7 @@ fn respond(
 ) -> FetchResponse<Records> {
     let mut bytes = 0;
     for partition in &partitions {
-        bytes += partition.records.as_ref().map_or(0, |records| records.size_bytes() as u64);
+        bytes += partition.records.as_ref().map_or(0, |records| records.len() as u64);
         if let Some(error) =
             ErrorCode::from_code(partition.error_code).filter(|&error| error != ErrorCode::None)
         {

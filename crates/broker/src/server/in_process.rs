@@ -6,8 +6,8 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use bytes::{Buf as _, Bytes, BytesMut};
-use millstream_wire::frame::{self, Frame, Segment};
+use bytes::{Buf as _, Bytes};
+use millstream_wire::frame;
 use tokio::sync::mpsc;
 
 use super::ByteBudget;
@@ -15,7 +15,6 @@ use super::budget::Charge;
 use super::session::{Answer, Session};
 use crate::api::Caller;
 use crate::core::Core;
-use crate::storage::{Delivery, Piece, Records};
 
 /// Frames that wait in either direction at most.
 const QUEUED_FRAMES_MAX: usize = 16;
@@ -37,7 +36,7 @@ pub struct InProcessConnection {
 pub(crate) fn connect(core: &Arc<Core>) -> InProcessConnection {
     let (requests, incoming) = mpsc::channel(QUEUED_FRAMES_MAX);
     let (outgoing, responses) = mpsc::channel(QUEUED_FRAMES_MAX);
-    let caller = Caller { host: "in-process".to_owned(), listener: 0, delivery: Delivery::Memory };
+    let caller = Caller { host: "in-process".to_owned(), listener: 0 };
     let session = Session::new(Arc::clone(core), caller);
     let budget = ByteBudget::new(core.config.connection_in_flight_bytes_max);
     let connection = Connection { core: Arc::clone(core), session, budget, incoming, outgoing };
@@ -125,30 +124,11 @@ impl Connection {
     async fn deliver(&mut self, answer: Answer) -> bool {
         let mut whole = match answer {
             Answer::Whole(bytes) => bytes,
-            Answer::Parts(frame) => contiguous(frame),
+            Answer::Parts(frame) => frame.to_contiguous(),
             Answer::Silent => return true,
             Answer::Close => return false,
         };
         whole.advance(frame::LENGTH_BYTES);
         self.outgoing.send(whole).await.is_ok()
     }
-}
-
-/// An answer in one piece, copied together.
-fn contiguous(frame: Frame<Records>) -> Bytes {
-    let mut whole = BytesMut::with_capacity(frame.size_bytes());
-    for segment in frame.into_segments() {
-        match segment {
-            Segment::Bytes(bytes) => whole.extend_from_slice(&bytes),
-            Segment::Payload(records) => {
-                for piece in records.into_pieces() {
-                    match piece {
-                        Piece::Memory(bytes) => whole.extend_from_slice(&bytes),
-                        Piece::Piped(_) => unreachable!("batches are delivered in memory here"),
-                    }
-                }
-            }
-        }
-    }
-    whole.freeze()
 }

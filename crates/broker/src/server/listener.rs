@@ -13,7 +13,6 @@ use crate::api::Caller;
 use crate::config::ListenerConfig;
 use crate::core::Core;
 use crate::error::{BrokerError, Result};
-use crate::storage::Delivery;
 
 /// How long accepting pauses when the process has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -96,8 +95,7 @@ pub(crate) async fn serve(listener: BoundListener, index: usize, core: Arc<Core>
             Ok((stream, peer)) => {
                 core.metrics.connections_accepted.inc();
                 prepare(&stream);
-                let host = peer.ip().to_canonical().to_string();
-                let caller = Caller { host, listener: index, delivery: Delivery::Socket };
+                let caller = Caller { host: peer.ip().to_canonical().to_string(), listener: index };
                 core.spawn(tcp::serve(stream, Arc::clone(&core), caller));
             }
             Err(error) => {

@@ -1,4 +1,4 @@
-//! Fetched records: into pipes where they are many and a socket takes them, else into memory that is used again and again.
+//! Memory for fetched records, used again and again.
 //!
 //! A fresh buffer of a megabyte costs as much as filling it: the kernel has to find and clear 256 pages. So buffers come from
 //! a pool, and go back when the last slice of an answer is gone. What is out is counted: [`RecordBuffers::allowance`] shrinks
@@ -9,19 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use millstream_log::fs::read_exact_at;
 use millstream_log::{FileSlice, ReadSlices};
 use parking_lot::Mutex;
 
-use super::pipes::Pipes;
-use super::records::{Delivery, Piece, Records};
+use crate::server::Records;
 
 /// Smallest pooled buffer; below it the allocator is as good.
 const POOLED_BYTES_MIN: usize = 64 * 1024;
 /// Size classes: 64 KiB to 64 MiB, by powers of two.
 const CLASSES: usize = 11;
-/// From this size on two system calls more cost less than copying twice.
-const PIPED_BYTES_MIN: usize = 32 * 1024;
 /// Bytes that wait for their next use at most.
 const IDLE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -30,7 +26,6 @@ const IDLE_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub(crate) struct RecordBuffers {
     shared: Arc<Shared>,
     limit_bytes: usize,
-    pipes: Pipes,
 }
 
 #[derive(Debug, Default)]
@@ -48,7 +43,7 @@ struct Idle {
 impl RecordBuffers {
     /// A pool that lets answers shrink once `limit_bytes` are out.
     pub(crate) fn new(limit_bytes: usize) -> Self {
-        Self { shared: Arc::default(), limit_bytes, pipes: Pipes::default() }
+        Self { shared: Arc::default(), limit_bytes }
     }
 
     /// How many bytes an answer may have now.
@@ -56,36 +51,23 @@ impl RecordBuffers {
         self.limit_bytes.saturating_sub(self.shared.out_bytes.load(Ordering::Relaxed))
     }
 
-    /// Takes slices of files. Waits for the disk.
+    /// Reads slices of files into one buffer. Waits for the disk.
     ///
     /// # Errors
     /// As the system gives them; a file that ends early is [`io::ErrorKind::UnexpectedEof`].
-    pub(crate) fn read(&self, slices: &ReadSlices, delivery: Delivery) -> io::Result<Records> {
-        let mut records = Records::default();
+    pub(crate) fn read(&self, slices: &ReadSlices) -> io::Result<Records> {
+        let length = usize::try_from(slices.size_bytes()).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        if length == 0 {
+            return Ok(Bytes::new());
+        }
+        let mut buffer = self.take(length);
+        let mut filled = 0;
         for slice in &slices.slices {
-            self.read_slice(slice, delivery, &mut records)?;
+            let end = filled + usize::try_from(slice.length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            read_slice(slice, &mut buffer.memory[filled..end])?;
+            filled = end;
         }
-        Ok(records)
-    }
-
-    fn read_slice(&self, slice: &FileSlice, delivery: Delivery, records: &mut Records) -> io::Result<()> {
-        let length = usize::try_from(slice.length).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let mut piped_bytes = 0;
-        if delivery == Delivery::Socket
-            && length >= PIPED_BYTES_MIN
-            && let Some(file) = slice.file.as_fd()
-            && let Some(piped) = self.pipes.fill(file, slice.position, length)?
-        {
-            piped_bytes = piped.left_bytes();
-            records.push(Piece::Piped(piped));
-        }
-        if piped_bytes < length {
-            let mut buffer = self.take(length - piped_bytes);
-            let rest = &mut buffer.memory[..length - piped_bytes];
-            read_exact_at(&*slice.file, rest, slice.position + piped_bytes as u64)?;
-            records.push(Piece::Memory(Bytes::from_owner(buffer)));
-        }
-        Ok(())
+        Ok(Bytes::from_owner(buffer))
     }
 
     fn take(&self, length: usize) -> Buffer {
@@ -102,9 +84,8 @@ impl RecordBuffers {
         Buffer { memory, length, shared: Arc::clone(&self.shared) }
     }
 
-    /// Gives the memory of idle buffers back, and idle pipes.
+    /// Gives the memory of idle buffers back.
     pub(crate) fn trim(&self) {
-        self.pipes.trim();
         *self.shared.idle.lock() = Idle::default();
     }
 }
@@ -116,6 +97,22 @@ fn class_of(length: usize) -> Option<usize> {
     }
     let class = length.div_ceil(POOLED_BYTES_MIN).next_power_of_two().trailing_zeros() as usize;
     (class < CLASSES).then_some(class)
+}
+
+fn read_slice(slice: &FileSlice, mut buffer: &mut [u8]) -> io::Result<()> {
+    let mut position = slice.position;
+    while !buffer.is_empty() {
+        match slice.file.read_at(buffer, position) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => {
+                buffer = &mut buffer[read..];
+                position += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// A buffer in use.

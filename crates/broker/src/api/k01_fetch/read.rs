@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use millstream_log::{PartitionLog, ReadBound, ReadRequest, ReadSlices};
 use millstream_wire::ErrorCode;
 use millstream_wire::messages::fetch_response::{AbortedTransaction, EpochEndOffset, PartitionData};
@@ -13,7 +14,7 @@ use millstream_wire::messages::fetch_response::{AbortedTransaction, EpochEndOffs
 use super::{DIVERGENCE_SINCE, Plan, Target};
 use crate::core::Core;
 use crate::error_code;
-use crate::storage::{Delivery, Records};
+use crate::server::Records;
 
 /// What a look came to.
 pub(super) enum Round {
@@ -53,7 +54,6 @@ pub(super) async fn round(core: &Arc<Core>, plan: Plan, is_last: bool) -> Round 
                 max_bytes: 0,
                 read_committed: false,
                 version: DIVERGENCE_SINCE,
-                delivery: Delivery::Memory,
             };
             Round::Done(Vec::new(), plan)
         }
@@ -90,7 +90,7 @@ fn quiet(plan: &Plan, target: &Target) -> Option<PartitionData<Records>> {
         last_stable_offset,
         aborted: None,
     };
-    nothing_new.then(|| answered(plan, wanted.index, &slices, Records::default()))
+    nothing_new.then(|| answered(plan, wanted.index, &slices, Bytes::new()))
 }
 
 /// Finds and reads on a disk thread; none when there is too little.
@@ -120,7 +120,7 @@ fn on_disk(core: &Core, plan: &Plan, max_bytes: u64, is_enough: bool) -> Option<
     let partitions = found.into_iter().zip(&plan.targets).map(|(found, target)| {
         let index = target.wanted.index;
         match found {
-            Found::Slices(slices) => match core.buffers.read(&slices, plan.delivery) {
+            Found::Slices(slices) => match core.buffers.read(&slices) {
                 Ok(records) => answered(plan, index, &slices, records),
                 Err(error) => {
                     tracing::error!(index, %error, "records cannot be read");
@@ -130,7 +130,7 @@ fn on_disk(core: &Core, plan: &Plan, max_bytes: u64, is_enough: bool) -> Option<
             Found::Unavailable(error) => unavailable(index, error),
             Found::Failed(error) => failed(index, error),
             Found::Diverges(diverging_epoch, slices) => {
-                PartitionData { diverging_epoch, ..answered(plan, index, &slices, Records::default()) }
+                PartitionData { diverging_epoch, ..answered(plan, index, &slices, Bytes::new()) }
             }
         }
     });
@@ -220,7 +220,7 @@ fn failed(index: i32, error: ErrorCode) -> PartitionData<Records> {
         partition_index: index,
         error_code: error.code(),
         high_watermark: -1,
-        records: Some(Records::default()),
+        records: Some(Bytes::new()),
         ..PartitionData::default()
     }
 }

@@ -14,7 +14,7 @@ use millstream_wire::messages::fetch_response::PartitionData;
 use parking_lot::Mutex;
 
 use super::{TOPIC_IDS_SINCE, TopicKey, Wanted};
-use crate::storage::Records;
+use crate::server::Records;
 
 /// A session that was not used for so long may be replaced (Kafka's `min.incremental.fetch.session.eviction.ms`).
 const EVICTABLE_AFTER: Duration = Duration::from_secs(120);
