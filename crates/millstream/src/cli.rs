@@ -6,6 +6,7 @@ mod topic;
 mod transaction;
 
 use std::io::IsTerminal;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -55,6 +56,7 @@ pub(crate) struct Global {
         global = true,
         default_value = "warn",
         env = "MILLSTREAM_LOG_LEVEL",
+        value_parser = crate::logging::check_level,
         help_heading = "Logging"
     )]
     pub(crate) log_level: String,
@@ -219,7 +221,7 @@ pub(crate) struct Run {
     pub(crate) output: Output,
     /// Worker threads [default: `parallelism.default`, or one per core]
     #[arg(short, long, value_name = "N")]
-    pub(crate) parallelism: Option<usize>,
+    pub(crate) parallelism: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(crate) broker: Broker,
 }

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use millstream_broker::{Broker, BrokerConfig, BrokerError, FsyncPolicy, InProcess, ListenerConfig};
 use millstream_client::BrokerAddress;
 use millstream_client::transport::{Dialer, FrameChannel, Transport};
+use millstream_log::LogError;
 use tempfile::TempDir;
 
 use crate::broker_settings::BrokerSettings;
@@ -154,6 +155,12 @@ pub(crate) fn check_exposure(arguments: &cli::Broker, kafka: &[ListenerConfig]) 
 fn explain(error: BrokerError) -> anyhow::Error {
     let hint = match &error {
         BrokerError::PortInUse { .. } => " with --kafka-listener",
+        BrokerError::Bind { .. } => {
+            "; name an address of this machine and a port that is free with --kafka-listener"
+        }
+        BrokerError::Log(LogError::Io { .. }) => {
+            "; choose a directory that can be written to with --data-dir"
+        }
         _ => "",
     };
     anyhow::anyhow!("{error}{hint}")

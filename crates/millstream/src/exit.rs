@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use millstream_client::{ClientError, ErrorKind};
 use millstream_engine::connector::ConnectorError;
+use millstream_engine::error::EngineError;
 
 /// Why a command ended without success, by what the caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,11 +108,21 @@ fn of_connector(error: &ConnectorError) -> FailureKind {
     }
 }
 
+/// What a user of SQL can do about an error of the engine, which knows no SQL.
+fn next_step(error: &anyhow::Error) -> &'static str {
+    match error.downcast_ref() {
+        Some(EngineError::BadRow { .. }) => {
+            "; mend it, or count such rows and go on with SET 'pipeline.errors.tolerance' = 'all'"
+        }
+        _ => "",
+    }
+}
+
 /// Shows an error on standard error and gives its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let kind = kind_of(error);
     // Nothing can be done when standard error is closed.
-    drop(writeln!(std::io::stderr(), "error: {error}"));
+    drop(writeln!(std::io::stderr(), "error: {error}{}", next_step(error)));
     ExitCode::from(kind.code())
 }
 

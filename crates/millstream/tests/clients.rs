@@ -6,7 +6,7 @@ mod support;
 
 #[cfg(test)]
 mod clients {
-    use crate::support::peers::peer;
+    use crate::support::peers::{in_tests, peer};
     use crate::support::process::Process;
 
     fn drive(client: &str) {
@@ -17,6 +17,16 @@ mod clients {
             let checks = said.lines().filter(|line| line.starts_with("ok ")).count();
             assert!(checks >= 15, "only {checks} checks:\n{said}");
             assert_eq!(server.terminate().code, Some(0), "exit code of a clean stop");
+        }
+    }
+
+    #[test]
+    fn no_topic_is_created_by_itself_where_that_is_off() {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let server = Process::broker(data.path(), &["-X", "auto.create.topics.enable=false"]);
+        let program = in_tests("clients/no_auto_create.py");
+        if let Some(said) = peer("peers/python.sh", &["clients", &program, &server.kafka]) {
+            assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), 4, "{said}");
         }
     }
 

@@ -5,6 +5,7 @@ mod options_page {
     use std::fmt::Write as _;
     use std::path::Path;
 
+    use millstream_broker::broker_properties;
     use millstream_formats::Format;
     use millstream_log::config::TOPIC_CONFIGS;
     use millstream_sql::session::settings;
@@ -27,7 +28,7 @@ mod options_page {
 
     const INTRODUCTION: &str = "# Options
 
-Every option of tables, formats, sessions and topics: its type or choices, its default, and what it does. Names are Flink's and Kafka's. Unknown ones are
+Every option of tables, formats, sessions, topics and brokers: its type or choices, its default, and what it does. Names are Flink's and Kafka's. Unknown ones are
 errors that name the nearest; names of Flink's and Kafka's that are known and change nothing here are reported when they are set.
 
 This page is made from the tables that the code validates by (`UPDATE_GOLDEN=1 cargo test -p millstream --test options_page`).
@@ -97,6 +98,27 @@ Durations are written as in Flink: a whole number and a unit (`200 ms`, `5 s`, `
         }
     }
 
+    fn brokers(page: &mut String) {
+        page.push_str(
+            "\n## Brokers\n\n`-X name=value` and `--config FILE` of `start` and `run`, and the environment (`KAFKA_LOG_RETENTION_MS`), read at the \
+             start. The broker's names in the table of topics are settings too, the defaults of topics; those change while the broker runs.\n\n",
+        );
+        let mut table = Table::new("configuration");
+        let of_topics: Vec<&str> =
+            TOPIC_CONFIGS.iter().filter_map(|definition| definition.server_property).collect();
+        for property in broker_properties().iter().filter(|property| !of_topics.contains(&property.name)) {
+            let default = match property.name {
+                "num.io.threads" => "half of the cores, at most `8`".to_owned(),
+                _ if property.default.is_empty() => String::new(),
+                _ => format!("`{}`", property.default),
+            };
+            let changes = if property.is_dynamic { " It changes while the broker runs." } else { "" };
+            let kind = format!("{:?}", property.kind).to_lowercase();
+            table.row(property.name, &kind, &default, &format!("{}{changes}", property.documentation));
+        }
+        page.push_str(&table.0);
+    }
+
     #[test]
     fn the_page_is_what_the_code_says() {
         let mut page = INTRODUCTION.to_owned();
@@ -104,6 +126,7 @@ Durations are written as in Flink: a whole number and a unit (`200 ms`, `5 s`, `
         formats(&mut page);
         sessions(&mut page);
         topics(&mut page);
+        brokers(&mut page);
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/options.md");
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();

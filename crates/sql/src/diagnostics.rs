@@ -143,7 +143,9 @@ impl SqlError {
         let names: Vec<&str> = names.into_iter().collect();
         match millstream_suggest::nearest(wanted, names.iter().copied()) {
             Some(name) => self.hint(format!("did you mean '{name}'?")),
-            None if names.is_empty() => self.hint(format!("there are no {plural} here")),
+            None if names.is_empty() => {
+                self.hint(format!("there are no {plural} here: CREATE what is meant before this statement"))
+            }
             None if names.len() <= 16 => self.hint(format!("{plural}: {}", names.join(", "))),
             None => self,
         }

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use millstream_wire::WireError;
 use millstream_wire::frame::{self, LENGTH_BYTES};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::tcp::OwnedReadHalf;
@@ -40,7 +41,7 @@ impl TcpReader {
     pub(super) async fn next(&mut self) -> io::Result<Option<Bytes>> {
         loop {
             if let Some(prefix) = self.read_ahead.first_chunk::<LENGTH_BYTES>() {
-                let length = frame::frame_length(*prefix, self.frame_bytes_max).map_err(io::Error::other)?;
+                let length = frame::frame_length(*prefix, self.frame_bytes_max).map_err(no_frame)?;
                 if length > LARGE_BYTES {
                     return self.large(length).await.map(Some);
                 }
@@ -105,6 +106,11 @@ impl Buffers {
         }
         frame
     }
+}
+
+/// Whoever answers so may not be a broker: HTTP and TLS read as frames of absurd lengths.
+fn no_frame(error: WireError) -> io::Error {
+    io::Error::other(format!("{error}; check that a Kafka listener without TLS has this address"))
 }
 
 #[cfg(test)]

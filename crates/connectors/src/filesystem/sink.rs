@@ -140,7 +140,10 @@ fn remove_abandoned(directory: &Path) -> std::io::Result<()> {
 }
 
 fn refused(path: &Path, error: &std::io::Error) -> ConnectorError {
-    ConnectorError::Refused { message: format!("cannot write {}: {error}", path.display()) }
+    let shown = path.display();
+    ConnectorError::Refused {
+        message: format!("cannot write {shown}: {error}; check the option 'path' and who may write there"),
+    }
 }
 
 #[derive(Debug)]

@@ -184,8 +184,8 @@ fn value_options(values: &BTreeMap<String, String>) -> Result<FormatOptions, Con
             "format",
             "'format' and 'value.format' mean the same: give one of them".to_owned(),
         )),
-        (true, false) => Ok(crate::format::PLAIN),
-        (false, _) => Ok(VALUE),
+        (_, false) => Ok(crate::format::PLAIN),
+        (false, true) => Ok(VALUE),
     }
 }
 

@@ -94,7 +94,7 @@ impl KafkaSource {
                 Ok(()) => self.client.topic(topic).await,
                 Err(error) => Err(error),
             };
-            let count = metadata.map_err(|error| outside(&error))?.partitions.len();
+            let count = metadata.map_err(|error| no_topic(topic, &error))?.partitions.len();
             let count = i32::try_from(count).unwrap_or(i32::MAX);
             all.extend((0..count).map(|partition| TopicPartition::new(topic.as_str(), partition)));
         }
@@ -347,6 +347,19 @@ impl Source for KafkaSource {
     fn open_added(&self, split: &SplitId) -> Result<Box<dyn SplitReader>, ConnectorError> {
         let (partition, range) = self.listed(split)?;
         self.read(split, partition, Range { start: Start::Earliest, ..range })
+    }
+}
+
+/// An error about a topic that is to be read.
+fn no_topic(topic: &str, error: &ClientError) -> ConnectorError {
+    if !is_not_found(error) {
+        return outside(error);
+    }
+    ConnectorError::NotFound {
+        message: format!(
+            "there is no topic {topic} on this broker: check the name, create it with `millstream topic create {topic}`, or let this file \
+             create it with SET 'millstream.topic.{topic}.partitions' = '1'"
+        ),
     }
 }
 

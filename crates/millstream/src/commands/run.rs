@@ -1,6 +1,8 @@
 //! `run`: a file of SQL as pipelines, on the embedded broker or against a cluster.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use millstream_client::BrokerAddress;
@@ -38,7 +40,7 @@ pub(crate) fn execute(command: &cli::Run, global: &Global) -> anyhow::Result<()>
     let launcher = Launcher {
         kafka,
         follow: command.follow,
-        workers: command.parallelism,
+        workers: command.parallelism.map(NonZeroUsize::get),
         shown: (!command.follow).then_some(command.output),
         stop,
         started: HashMap::new(),
@@ -113,11 +115,18 @@ fn start_broker(command: &cli::Run, runtime: &Runtime, stop: &Stop) -> anyhow::R
 pub(crate) fn read_script(file: &Path) -> anyhow::Result<Vec<Statement>> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|error| {
-        let kind = match error.kind() {
-            std::io::ErrorKind::NotFound => FailureKind::NotFound,
-            _ => FailureKind::Failure,
+        let (kind, next) = match error.kind() {
+            ErrorKind::NotFound => (
+                FailureKind::NotFound,
+                "; check the path, which starts in the directory that this was run in",
+            ),
+            ErrorKind::IsADirectory => (FailureKind::Invalid, "; name a file of SQL statements"),
+            ErrorKind::InvalidData => {
+                (FailureKind::Invalid, "; it has to be SQL statements as text in UTF-8")
+            }
+            _ => (FailureKind::Failure, ""),
         };
-        Failure::new(kind, format!("cannot read {name}: {error}"))
+        Failure::new(kind, format!("cannot read {name}: {error}{next}"))
     })?;
     parse_script(&text, &name).map_err(sql_error)
 }

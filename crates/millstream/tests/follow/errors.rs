@@ -142,6 +142,50 @@ fn what_is_missing_has_code_4() {
     assert!(ended.error_line().contains("run from the directory that the path starts in"));
 }
 
+/// What a new user mistypes: each message names the next step.
+#[test]
+fn typical_mistakes_are_told_with_the_way_out() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path().to_str().unwrap();
+    // A file each: all are written before the first is run.
+    let files = std::cell::Cell::new(0);
+    let sql = |text: &str| {
+        files.set(files.get() + 1);
+        file(scratch.path(), &format!("{}.sql", files.get()), text)
+    };
+    let topic = "'connector' = 'kafka', 'topic' = 'gone', 'properties.bootstrap.servers' = 'localhost:9092'";
+    for (arguments, code, part) in [
+        (vec!["run".to_owned(), directory.to_owned()], 3, "name a file of SQL statements"),
+        (vec!["run".to_owned(), "gone.sql".to_owned()], 4, "check the path"),
+        (vec!["run".to_owned(), "-p".to_owned(), "0".to_owned(), sql("SELECT 1;")], 2, "--parallelism"),
+        (
+            vec!["--log-level".to_owned(), "loud".to_owned(), "run".to_owned(), sql("SELECT 1;")],
+            2,
+            "off, error, warn",
+        ),
+        (vec!["start".to_owned(), "--data-dir".to_owned(), "/proc/gone".to_owned()], 1, "with --data-dir"),
+        (vec!["run".to_owned(), sql("SELECT 1 / 0;")], 1, "SET 'pipeline.errors.tolerance' = 'all'"),
+        (vec!["run".to_owned(), sql("SELECT * FROM gone;")], 3, "CREATE what is meant"),
+    ] {
+        let ended = run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(ended.code, Some(code), "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(part), "{arguments:?}: {}", ended.stderr);
+    }
+    for (options, code, part) in [
+        ("", 3, "add for example 'format' = 'json'"),
+        (
+            ", 'format' = 'json', 'scan.startup.mode' = 'earliest-offset'",
+            4,
+            "SET 'millstream.topic.gone.partitions' = '1'",
+        ),
+    ] {
+        let text = format!("CREATE TABLE t (a INT) WITH ({topic}{options}); SELECT * FROM t LIMIT 1;");
+        let ended = run(&["run", &sql(&text)]);
+        assert_eq!(ended.code, Some(code), "{text}: {}", ended.stderr);
+        assert!(ended.stderr.contains(part), "{text}: {}", ended.stderr);
+    }
+}
+
 #[test]
 fn an_unreachable_cluster_has_code_6() {
     let scratch = tempfile::tempdir().unwrap();

@@ -97,7 +97,8 @@ impl FunctionCall {
         if allowed.contains(&count) {
             return Ok(count);
         }
-        let message = format!("{} cannot be called with {count} arguments", self.function.name);
+        let arguments = if count == 1 { "argument" } else { "arguments" };
+        let message = format!("{} cannot be called with {count} {arguments}", self.function.name);
         Err(SqlError::semantic(self.span, message).hint(self.function.usage))
     }
 

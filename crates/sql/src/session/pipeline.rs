@@ -139,7 +139,7 @@ impl Session {
         if targets.len() != given.len() {
             let expected: Vec<&str> = targets.iter().map(|column| column.name.as_str()).collect();
             let message =
-                format!("'{}' takes {} columns, the query gives {}", table.name, targets.len(), given.len());
+                format!("the query gives {}, '{}' takes {}", columns(given.len()), table.name, targets.len());
             return Err(SqlError::semantic(insert.query.span, message)
                 .hint(format!("columns: {}", expected.join(", "))));
         }
@@ -190,6 +190,10 @@ impl Session {
             _ => BadRows::Fail,
         })
     }
+}
+
+fn columns(count: usize) -> String {
+    if count == 1 { "1 column".to_owned() } else { format!("{count} columns") }
 }
 
 /// The columns that an INSERT gives values for, in the order of its query.

@@ -67,7 +67,7 @@ fn contradictions_and_unknown_options_are_errors() {
         (&[("format", "json"), ("key.fields", "a")][..], "needs a 'key.format'"),
         (&[("format", "json"), ("key.format", "raw")][..], "needs 'key.fields'"),
         (&[("format", "json"), ("sink.delivery-guarantee", "exactly-once")][..], "needs transactions"),
-        (&[][..], "'value.format' is missing"),
+        (&[][..], "'format' is missing"),
     ] {
         let error = read(options).unwrap_err();
         assert!(error.contains(hint), "{options:?}: {error}");
