@@ -86,6 +86,28 @@ impl Connection {
         answer
     }
 
+    /// Writes down an answer that was asked for quietly.
+    pub(crate) fn note(&mut self, what: &str, answer: &impl Debug) {
+        self.transcript.add(what.to_owned(), &format!("{answer:#?}"));
+    }
+
+    /// Asks until the answer has settled, and writes that one down: for what a cluster has first to finish.
+    pub(crate) fn ask_until<R: Request>(
+        &mut self,
+        what: &str,
+        version: i16,
+        request: &R,
+        is_settled: impl Fn(&R::Response) -> bool,
+    ) -> Option<R::Response>
+    where
+        R::Response: Debug,
+    {
+        while self.quiet(version, request).is_some_and(|answer| !is_settled(&answer)) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.ask(what, version, request)
+    }
+
     /// Asks in each of the versions.
     pub(crate) fn ask_all<R: Request>(&mut self, what: &str, versions: &[i16], request: &R)
     where

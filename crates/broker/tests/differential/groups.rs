@@ -54,7 +54,7 @@ fn beating(group: &str, generation_id: i32, member: &str) -> HeartbeatRequest {
 }
 
 /// Waits until the coordinator serves groups.
-fn ready(connection: &mut Connection) {
+pub(crate) fn ready(connection: &mut Connection) {
     let request = FindCoordinatorRequest { coordinator_keys: vec!["g".into()], ..Default::default() };
     while connection.quiet(4, &request).unwrap().coordinators[0].error_code != 0 {
         std::thread::sleep(std::time::Duration::from_millis(50));

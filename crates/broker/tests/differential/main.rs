@@ -8,10 +8,12 @@
 mod admin;
 mod configs;
 mod connection;
+mod consumer_groups;
 mod groups;
 mod justified;
 mod kafka;
 mod records;
+mod transactions;
 mod transcript;
 
 use connection::Connection;
@@ -30,6 +32,9 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("offsets", records::offsets),
     ("group membership", groups::membership),
     ("group offsets", groups::offsets),
+    ("consumer groups", consumer_groups::consumer_groups),
+    ("transactions", transactions::first_version),
+    ("transactions, version 2", transactions::second_version),
 ];
 
 fn transcript(address: &str) -> Vec<(&'static str, Transcript)> {

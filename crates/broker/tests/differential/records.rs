@@ -20,13 +20,13 @@ use crate::admin::make;
 use crate::connection::Connection;
 
 /// Some days ago: neither expired nor in the future.
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     // To the second, so that both clusters see the same.
     i64::try_from(since.as_secs()).unwrap() / 100_000 * 100_000_000
 }
 
-fn batch(keys: &[Option<&str>], timestamp_ms: i64, options: &FinishOptions) -> Bytes {
+pub(crate) fn batch(keys: &[Option<&str>], timestamp_ms: i64, options: &FinishOptions) -> Bytes {
     let mut builder = BatchBuilder::new(1 << 20);
     for (index, key) in keys.iter().enumerate() {
         let timestamp_ms = timestamp_ms + i64::try_from(index).unwrap();
@@ -48,7 +48,7 @@ fn with_byte(batch: &Bytes, place: usize, value: u8) -> Bytes {
     bytes.into()
 }
 
-fn producing(topic: &str, index: i32, records: Bytes) -> ProduceRequest {
+pub(crate) fn producing(topic: &str, index: i32, records: Bytes) -> ProduceRequest {
     ProduceRequest {
         acks: -1,
         timeout_ms: 10_000,
@@ -62,7 +62,7 @@ fn producing(topic: &str, index: i32, records: Bytes) -> ProduceRequest {
 }
 
 /// Produces without writing it down, as soon as the partition is led.
-fn append(connection: &mut Connection, request: &ProduceRequest) {
+pub(crate) fn append(connection: &mut Connection, request: &ProduceRequest) {
     while connection.quiet(9, request).unwrap().responses[0].partition_responses[0].error_code != 0 {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
@@ -131,13 +131,17 @@ pub(crate) fn produce(connection: &mut Connection) {
 fn idempotent(connection: &mut Connection) {
     make(connection, "i", 1, &[]);
     let request = InitProducerIdRequest {
+        transactional_id: None,
         transaction_timeout_ms: 60_000,
         producer_id: -1,
         producer_epoch: -1,
         ..Default::default()
     };
-    connection.ask_all("a producer id", &[0, 2, 4, 5], &request);
+    for version in [0, 2, 4, 5] {
+        connection.ask_until("a producer id", version, &request, |answer| answer.error_code == 0);
+    }
     let producer_id = connection.quiet(4, &request).unwrap().producer_id;
+    assert!(producer_id >= 0);
     let numbered = |producer_epoch, base_sequence, count| {
         let producer = ProducerStamp { producer_id, producer_epoch, base_sequence };
         let options = FinishOptions { producer, ..FinishOptions::default() };
@@ -171,7 +175,7 @@ fn idempotent(connection: &mut Connection) {
     );
 }
 
-fn part(partition: i32, fetch_offset: i64) -> FetchPartition {
+pub(crate) fn part(partition: i32, fetch_offset: i64) -> FetchPartition {
     FetchPartition {
         partition,
         current_leader_epoch: -1,
@@ -183,7 +187,7 @@ fn part(partition: i32, fetch_offset: i64) -> FetchPartition {
     }
 }
 
-fn fetching(topic: &str, partitions: Vec<FetchPartition>) -> FetchRequest {
+pub(crate) fn fetching(topic: &str, partitions: Vec<FetchPartition>) -> FetchRequest {
     FetchRequest {
         replica_id: -1,
         min_bytes: 1,
