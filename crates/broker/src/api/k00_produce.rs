@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use millstream_log::{Appended, LogError};
+use millstream_log::{Appended, LogError, PartitionLog};
 use millstream_wire::messages::fetch_response::LeaderIdAndEpoch;
 use millstream_wire::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
@@ -175,14 +175,27 @@ impl Target {
     /// Appends the batch after all that were given to its partition before.
     fn append(self, core: &Core, gather: &Arc<Gather>, acks: i16) {
         let (gather, place) = (Arc::clone(gather), self.place);
+        let log = Arc::clone(&self.partition.log);
         let done = move |appended: Result<Appended, LogError>| {
-            gather.set(place, appended.map_or_else(Outcome::Failed, Outcome::Appended));
+            let outcome = appended.map_or_else(|error| failed(error, &log), Outcome::Appended);
+            gather.set(place, outcome);
         };
         if acks == 0 {
             self.partition.append_unacknowledged(&core.disks, self.bytes, Box::new(done));
         } else {
             self.partition.append(&core.disks, self.bytes, Box::new(done));
         }
+    }
+}
+
+/// A producer that has lost its place is told where the partition begins: what it has forgotten may be deleted.
+fn failed(error: LogError, log: &PartitionLog) -> Outcome {
+    match error {
+        LogError::OutOfOrderSequence { .. } | LogError::InvalidProducerEpoch { .. } => {
+            let rejected = Rejected::whole(error_code::of_log(&error), Some(error.to_string()));
+            Outcome::Refused(rejected, log.log_start_offset())
+        }
+        error => Outcome::Failed(error),
     }
 }
 

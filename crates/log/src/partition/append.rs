@@ -142,7 +142,7 @@ impl PartitionLog {
             if let Some(marker) = marker {
                 writer.check_marker(marker)?;
             } else if let Some(original) = self.check_producer(writer, batch)? {
-                return Ok((self.duplicate(config, &original), None));
+                return Ok((self.duplicate(&original), None));
             }
             batch.header.base_offset = next_offset;
             batch.header.partition_leader_epoch = self.context.leader_epoch;
@@ -222,13 +222,13 @@ impl PartitionLog {
         }
     }
 
-    fn duplicate(&self, config: &TopicConfig, original: &ProducerBatch) -> Appended {
-        let stamped = config.message_timestamp_type == MessageTimestampType::LogAppendTime;
+    fn duplicate(&self, original: &ProducerBatch) -> Appended {
         Appended {
             base_offset: original.base_offset(),
             last_offset: original.last_offset,
             log_start_offset: self.log_start_offset(),
-            log_append_time_ms: if stamped { original.timestamp_ms } else { -1 },
+            // Of every duplicate, as in Apache Kafka: all that is known of it is its largest timestamp.
+            log_append_time_ms: original.timestamp_ms,
             duplicate: true,
             // The original may still wait for its sync.
             acknowledgement: Acknowledgement { offset: original.last_offset + 1 },
