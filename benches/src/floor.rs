@@ -1,4 +1,5 @@
-//! What a broker cannot avoid, as a process of its own: receive, checksum and write to the page cache; `sendfile` from it.
+//! What a broker cannot avoid, as a process of its own: receive, checksum and write to the page cache; `sendfile` from it; answer small
+//! requests.
 //!
 //! One thread, one connection, no protocol. The measurement `broker` starts these and counts their CPU time; standard output has
 //! the port to connect to.
@@ -20,6 +21,14 @@ pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 /// `sendfile` is asked for as much as a consumer's fetch of one partition.
 const SEND_BYTES: usize = 1 << 20;
 
+/// A request as Java's producer sends it with `batch.size=0`: a batch of one record of 100 bytes for each of four partitions.
+pub(crate) const REQUEST_BATCHES: usize = 4;
+const BATCH_BYTES: usize = 170;
+const REQUEST_BYTES: usize = 80 + REQUEST_BATCHES * BATCH_BYTES;
+const ANSWER_BYTES: usize = 160;
+/// `max.in.flight.requests.per.connection`.
+const REQUESTS_IN_FLIGHT: usize = 5;
+
 /// The least that a broker has to do, as a process to be measured
 #[derive(Debug, Args)]
 pub(crate) struct Floor {
@@ -31,6 +40,11 @@ pub(crate) struct Floor {
 enum Direction {
     /// Take chunks of 256 KiB from a connection, compute their CRC-32C, write them to the file
     Receive {
+        /// Where to write
+        file: PathBuf,
+    },
+    /// Take requests of four small batches from a connection, compute each batch's CRC-32C, write it to the file, answer
+    Answer {
         /// Where to write
         file: PathBuf,
     },
@@ -48,6 +62,7 @@ impl Floor {
         let (connection, _) = listener.accept()?;
         match self.direction {
             Direction::Receive { file } => receive(connection, &file),
+            Direction::Answer { file } => answer(connection, &file),
             Direction::Send { file } => send(&connection, &file),
         }
     }
@@ -67,6 +82,34 @@ fn receive(mut connection: TcpStream, path: &Path) -> anyhow::Result<()> {
         file.write_all(&chunk)?;
     }
     // The sender compares it: the checksums cannot be left out.
+    connection.write_all(&checksum.to_be_bytes())?;
+    Ok(())
+}
+
+fn answer(mut connection: TcpStream, path: &Path) -> anyhow::Result<()> {
+    connection.set_nodelay(true)?;
+    let mut file = File::create(path)?;
+    let mut received = vec![0; CHUNK_BYTES];
+    let answers = vec![0; CHUNK_BYTES / REQUEST_BYTES * ANSWER_BYTES];
+    let (mut filled, mut checksum) = (0, 0);
+    loop {
+        let length = connection.read(&mut received[filled..])?;
+        if length == 0 {
+            break;
+        }
+        filled += length;
+        let whole = filled / REQUEST_BYTES;
+        for request in received[..whole * REQUEST_BYTES].chunks_exact(REQUEST_BYTES) {
+            for batch in request[REQUEST_BYTES - REQUEST_BATCHES * BATCH_BYTES..].chunks_exact(BATCH_BYTES) {
+                checksum ^= crc32c(batch);
+                file.write_all(batch)?;
+            }
+        }
+        connection.write_all(&answers[..whole * ANSWER_BYTES])?;
+        received.copy_within(whole * REQUEST_BYTES..filled, 0);
+        filled -= whole * REQUEST_BYTES;
+    }
+    // As above: nothing of it may be left out.
     connection.write_all(&checksum.to_be_bytes())?;
     Ok(())
 }
@@ -110,6 +153,32 @@ pub(crate) fn measure_receive(file: &Path, chunks: usize) -> anyhow::Result<Usag
         let mut checksum = [0; 4];
         connection.read_exact(&mut checksum)?;
         let expected = if chunks.is_multiple_of(2) { 0 } else { crc32c(&chunk) };
+        ensure!(u32::from_be_bytes(checksum) == expected, "the floor's checksum is wrong");
+        Ok(())
+    })
+}
+
+/// Has `requests` small requests answered, five of them under way at a time.
+pub(crate) fn measure_answer(file: &Path, requests: usize) -> anyhow::Result<Usage> {
+    let request: Vec<u8> = (0..REQUEST_BYTES).map(|at| (at * 31 % 251) as u8).collect();
+    measure("answer", file, |mut connection| {
+        connection.set_nodelay(true)?;
+        let mut answer = [0; ANSWER_BYTES];
+        for sent in 0..requests {
+            if sent >= REQUESTS_IN_FLIGHT {
+                connection.read_exact(&mut answer)?;
+            }
+            connection.write_all(&request)?;
+        }
+        for _ in 0..requests.min(REQUESTS_IN_FLIGHT) {
+            connection.read_exact(&mut answer)?;
+        }
+        connection.shutdown(std::net::Shutdown::Write)?;
+        let mut checksum = [0; 4];
+        connection.read_exact(&mut checksum)?;
+        let batches = request[REQUEST_BYTES - REQUEST_BATCHES * BATCH_BYTES..].chunks_exact(BATCH_BYTES);
+        let once = batches.fold(0, |checksum, batch| checksum ^ crc32c(batch));
+        let expected = if requests.is_multiple_of(2) { 0 } else { once };
         ensure!(u32::from_be_bytes(checksum) == expected, "the floor's checksum is wrong");
         Ok(())
     })

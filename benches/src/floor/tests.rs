@@ -40,3 +40,29 @@ fn bytes_go_to_the_file_and_back() {
     });
     assert_eq!(received, sent);
 }
+
+#[test]
+fn each_request_is_answered_and_its_batches_go_to_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("batches");
+    let request: Vec<u8> = (0..REQUEST_BYTES).map(|at| (at % 253) as u8).collect();
+    let batches = &request[REQUEST_BYTES - REQUEST_BATCHES * BATCH_BYTES..];
+    let (mut near, far) = pair();
+    std::thread::scope(|scope| {
+        scope.spawn(|| answer(far, &path).unwrap());
+        let mut answer = [1; ANSWER_BYTES];
+        // Cut anywhere.
+        near.write_all(&request[..100]).unwrap();
+        near.write_all(&request[100..]).unwrap();
+        near.read_exact(&mut answer).unwrap();
+        near.write_all(&request.repeat(2)).unwrap();
+        near.read_exact(&mut answer).unwrap();
+        near.read_exact(&mut answer).unwrap();
+        near.shutdown(Shutdown::Write).unwrap();
+        let mut checksum = [0; 4];
+        near.read_exact(&mut checksum).unwrap();
+        let once = batches.chunks(BATCH_BYTES).map(crc32c).fold(0, |all, one| all ^ one);
+        assert_eq!(u32::from_be_bytes(checksum), once);
+    });
+    assert_eq!(std::fs::read(&path).unwrap(), batches.repeat(3));
+}
