@@ -1,9 +1,11 @@
 //! What the broker counts.
 //!
 //! Everything is declared here. Counters of the hot path are resolved once per API, so that counting is one addition.
-//! Offsets and lag under kafka_exporter's names are read when somebody asks (`exporter`).
+//! Offsets and lag under kafka_exporter's names (`exporter`), and what Kafka's own metrics are called behind the JMX exporter (`jmx`), are
+//! read when somebody asks.
 
 mod exporter;
+mod jmx;
 
 use millstream_wire::ApiKey;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -52,6 +54,8 @@ pub(crate) struct Metrics {
     pub(crate) produced_bytes: Counter,
     pub(crate) produced_records: Counter,
     pub(crate) fetched_bytes: Counter,
+    failed_produce: Counter,
+    failed_fetch: Counter,
 }
 
 impl Metrics {
@@ -82,6 +86,8 @@ impl Metrics {
             produced_bytes: Counter::default(),
             produced_records: Counter::default(),
             fetched_bytes: Counter::default(),
+            failed_produce: Counter::default(),
+            failed_fetch: Counter::default(),
         }
     }
 
@@ -93,6 +99,11 @@ impl Metrics {
     pub(crate) fn count_error(&self, key: ApiKey, error: millstream_wire::ErrorCode) {
         let labels = ErrorLabels { api: key.name(), error: error.name() };
         self.errors.get_or_create(&labels).inc();
+        match key {
+            ApiKey::Produce => drop(self.failed_produce.inc()),
+            ApiKey::Fetch => drop(self.failed_fetch.inc()),
+            _ => {}
+        }
     }
 
     /// Makes the metrics part of `registry`.

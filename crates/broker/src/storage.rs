@@ -12,5 +12,5 @@ pub(crate) mod topics;
 
 pub(crate) use buffers::RecordBuffers;
 pub(crate) use disk::DiskThreads;
-pub(crate) use partition::{Partition, Watcher};
+pub(crate) use partition::{Partition, Traffic, Watcher};
 pub(crate) use topics::{Topic, TopicTable};

@@ -20,6 +20,7 @@ mod transaction;
 mod validation;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -152,6 +153,8 @@ impl Work<'_> {
         };
         self.core.metrics.produced_bytes.inc_by(batch.bytes.len() as u64);
         self.core.metrics.produced_records.inc_by(u64::from(batch.record_count));
+        partition.traffic.bytes_in.fetch_add(batch.bytes.len() as u64, Ordering::Relaxed);
+        partition.traffic.records_in.fetch_add(u64::from(batch.record_count), Ordering::Relaxed);
         let target = Target { partition: Arc::clone(partition), place, bytes: batch.bytes };
         match batch.transaction {
             None => target.append(self.core, self.gather, acks),

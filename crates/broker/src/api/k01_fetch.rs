@@ -15,6 +15,7 @@ mod session;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -194,8 +195,12 @@ fn respond(
     partitions: Vec<PartitionData<Records>>,
 ) -> FetchResponse<Records> {
     let mut bytes = 0;
-    for partition in &partitions {
-        bytes += partition.records.as_ref().map_or(0, |records| records.len() as u64);
+    for (target, partition) in plan.targets.iter().zip(&partitions) {
+        let size_bytes = partition.records.as_ref().map_or(0, |records| records.len() as u64);
+        bytes += size_bytes;
+        if let Ok(found) = &target.found {
+            found.traffic.bytes_out.fetch_add(size_bytes, Ordering::Relaxed);
+        }
         if let Some(error) =
             ErrorCode::from_code(partition.error_code).filter(|&error| error != ErrorCode::None)
         {

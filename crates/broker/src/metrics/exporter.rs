@@ -90,7 +90,8 @@ impl Collector for Exporter {
         encode_single(&mut encoder, "millstream_broker_in_flight_bytes", help, in_flight)?;
         let table = core.topics();
         encode_topics(&core, &table, &mut encoder)?;
-        encode_groups(&core, &table, &mut encoder)
+        encode_groups(&core, &table, &mut encoder)?;
+        super::jmx::encode(&core, &table, &mut encoder)
     }
 }
 

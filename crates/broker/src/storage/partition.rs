@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
@@ -45,10 +45,19 @@ impl Watcher {
     }
 }
 
+/// What clients have moved through a partition since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) records_in: AtomicU64,
+    pub(crate) bytes_in: AtomicU64,
+    pub(crate) bytes_out: AtomicU64,
+}
+
 /// A partition.
 #[derive(Debug)]
 pub(crate) struct Partition {
     pub(crate) log: Arc<PartitionLog>,
+    pub(crate) traffic: Traffic,
     events: Arc<Events>,
     /// Which writer's it is.
     hash: usize,
@@ -59,7 +68,7 @@ impl Partition {
     pub(crate) fn new(log: Arc<PartitionLog>, hash: usize) -> Arc<Self> {
         let events = Arc::new(Events { log: Arc::downgrade(&log), ..Events::default() });
         log.set_listener(Arc::clone(&events) as Arc<dyn PartitionListener>);
-        Arc::new(Self { log, events, hash })
+        Arc::new(Self { log, traffic: Traffic::default(), events, hash })
     }
 
     /// Appends batches that have been checked, after all that were given before. `done` is called when the append may

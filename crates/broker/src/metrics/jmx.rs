@@ -1,0 +1,154 @@
+//! What brokers count, under the names that the JMX exporter gives Apache Kafka's own: dashboards made for Kafka show them.
+//!
+//! Read when somebody asks. As in Kafka, what moves through topics is there for each topic, and without a label for all of
+//! them; a topic counts from its first record since the start. A request that fails is counted for each partition of it that does.
+
+use std::fmt::Error;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use millstream_wire::ApiKey;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use super::Metrics;
+use crate::core::Core;
+use crate::storage::{Topic, TopicTable, Traffic};
+
+type Labels = Vec<(&'static str, String)>;
+
+/// Encodes all of them.
+pub(super) fn encode(
+    core: &Core,
+    table: &TopicTable,
+    encoder: &mut DescriptorEncoder<'_>,
+) -> Result<(), Error> {
+    encode_traffic(&core.metrics, table, encoder)?;
+    encode_requests(&core.metrics, encoder)?;
+    encode_partitions(table, encoder)?;
+    encode_sizes(table, encoder)
+}
+
+/// Values with labels, and the one without.
+struct Values<T> {
+    labelled: Vec<(Labels, T)>,
+    whole: Option<T>,
+}
+
+impl<T> Values<T> {
+    fn whole(value: T) -> Self {
+        Self { labelled: Vec::new(), whole: Some(value) }
+    }
+
+    fn encode<M: EncodeMetric>(
+        self,
+        encoder: &mut DescriptorEncoder<'_>,
+        (name, help): (&str, &str),
+        metric_of: fn(T) -> M,
+        kind: MetricType,
+    ) -> Result<(), Error> {
+        let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
+        for (labels, value) in self.labelled {
+            metric_of(value).encode(metric.encode_family(&labels)?)?;
+        }
+        self.whole.map_or(Ok(()), |value| metric_of(value).encode(metric))
+    }
+}
+
+fn counters(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    values: Values<u64>,
+) -> Result<(), Error> {
+    values.encode(encoder, (name, help), ConstCounter::new, MetricType::Counter)
+}
+
+fn gauges(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    values: Values<i64>,
+) -> Result<(), Error> {
+    values.encode(encoder, (name, help), ConstGauge::new, MetricType::Gauge)
+}
+
+fn sum(topic: &Topic, of: fn(&Traffic) -> &AtomicU64) -> u64 {
+    topic.partitions.iter().map(|partition| of(&partition.traffic).load(Ordering::Relaxed)).sum()
+}
+
+fn encode_traffic(
+    metrics: &Metrics,
+    table: &TopicTable,
+    encoder: &mut DescriptorEncoder<'_>,
+) -> Result<(), Error> {
+    type Moved = (&'static str, &'static str, fn(&Metrics) -> &Counter, fn(&Traffic) -> &AtomicU64);
+    let moved: [Moved; 3] = [
+        ("messagesin", "Records produced", |m| &m.produced_records, |t| &t.records_in),
+        ("bytesin", "Bytes of records produced", |m| &m.produced_bytes, |t| &t.bytes_in),
+        ("bytesout", "Bytes of records fetched", |m| &m.fetched_bytes, |t| &t.bytes_out),
+    ];
+    for (name, help, of_all, of_topic) in moved {
+        let topics =
+            table.iter().map(|topic| (vec![("topic", topic.name.to_string())], sum(topic, of_topic)));
+        let labelled = topics.filter(|(_, value)| *value > 0).collect();
+        let values = Values { labelled, whole: Some(of_all(metrics).get()) };
+        counters(encoder, &format!("kafka_server_brokertopicmetrics_{name}"), help, values)?;
+    }
+    Ok(())
+}
+
+fn encode_requests(metrics: &Metrics, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+    let requests = |key| metrics.api(key).requests.get();
+    for (name, help, value) in [
+        ("totalproducerequests", "Produce requests", requests(ApiKey::Produce)),
+        ("totalfetchrequests", "Fetch requests", requests(ApiKey::Fetch)),
+        ("failedproducerequests", "Partitions of produce requests that failed", metrics.failed_produce.get()),
+        ("failedfetchrequests", "Partitions of fetch requests that failed", metrics.failed_fetch.get()),
+    ] {
+        let name = format!("kafka_server_brokertopicmetrics_{name}");
+        counters(encoder, &name, help, Values::whole(value))?;
+    }
+    let offered = crate::api::APIS.iter().map(|api| api.key);
+    let labelled = offered.map(|key| (vec![("request", key.name().to_owned())], requests(key))).collect();
+    let values = Values { labelled, whole: None };
+    counters(encoder, "kafka_network_requestmetrics_requests", "Requests, by API", values)
+}
+
+fn encode_partitions(table: &TopicTable, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+    let (mut all, mut offline) = (0, 0);
+    for partition in table.iter().flat_map(|topic| &topic.partitions) {
+        all += 1;
+        offline += i64::from(partition.log.is_offline());
+    }
+    for (name, help, value) in [
+        ("kafka_server_replicamanager_partitioncount", "Partitions", all),
+        ("kafka_server_replicamanager_leadercount", "Partitions that this broker leads", all - offline),
+        ("kafka_server_replicamanager_underreplicatedpartitions", "Partitions that lack replicas", offline),
+        (
+            "kafka_controller_kafkacontroller_activecontrollercount",
+            "Whether this broker is the controller",
+            1,
+        ),
+        ("kafka_controller_kafkacontroller_offlinepartitionscount", "Partitions without a leader", offline),
+    ] {
+        gauges(encoder, name, help, Values::whole(value))?;
+    }
+    Ok(())
+}
+
+/// Of partitions that were used since the start: the others would have to be opened.
+fn encode_sizes(table: &TopicTable, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+    let mut values = Vec::new();
+    for topic in table.iter() {
+        for partition in topic.partitions.iter().filter(|partition| partition.log.is_open()) {
+            let Ok(size_bytes) = partition.log.size_bytes() else { continue };
+            let labels =
+                vec![("topic", topic.name.to_string()), ("partition", partition.log.index().to_string())];
+            values.push((labels, i64::try_from(size_bytes).unwrap_or(i64::MAX)));
+        }
+    }
+    let values = Values { labelled: values, whole: None };
+    gauges(encoder, "kafka_log_log_size", "Bytes of a partition's files", values)
+}

@@ -1,0 +1,46 @@
+//! `/metrics` of the built binary under the names that dashboards for Apache Kafka ask for.
+
+#[cfg(test)]
+mod support;
+
+use support::process::{Process, run, run_with};
+
+#[test]
+fn traffic_and_lag_have_the_names_that_dashboards_know() {
+    let data = tempfile::tempdir().expect("a temporary directory");
+    let process = Process::broker(data.path(), &[]);
+    let broker = ["-b", process.kafka.as_str()];
+    let command = |arguments: &[&str]| run(&[arguments, &broker].concat()).success("a command");
+    command(&["topic", "create", "t", "quiet", "-p", "1"]);
+    run_with(&[&["produce", "t"][..], &broker].concat(), b"0\n1\n2\n3\n4\n5\n").success("produce");
+    command(&["consume", "t", "-g", "g", "-n", "2"]);
+
+    let metrics = process.metrics();
+    for line in [
+        "kafka_consumergroup_current_offset{consumergroup=\"g\",topic=\"t\",partition=\"0\"} 2",
+        "kafka_consumergroup_lag{consumergroup=\"g\",topic=\"t\",partition=\"0\"} 4",
+        "kafka_consumergroup_lag_sum{consumergroup=\"g\",topic=\"t\"} 4",
+        "kafka_consumergroup_members{consumergroup=\"g\"} 0",
+        "kafka_topic_partition_current_offset{topic=\"t\",partition=\"0\"} 6",
+        "kafka_server_brokertopicmetrics_messagesin_total{topic=\"t\"} 6",
+        "kafka_server_brokertopicmetrics_messagesin_total 6",
+        "kafka_server_brokertopicmetrics_failedproducerequests_total 0",
+        "kafka_server_replicamanager_underreplicatedpartitions 0",
+        "kafka_controller_kafkacontroller_activecontrollercount 1",
+        "kafka_controller_kafkacontroller_offlinepartitionscount 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "no line `{line}` in\n{metrics}");
+    }
+    let value = |name: &str| -> f64 {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in\n{metrics}"))
+    };
+    assert!(value("kafka_server_brokertopicmetrics_bytesin_total{topic=\"t\"}") > 60.0);
+    assert!(value("kafka_server_brokertopicmetrics_bytesout_total{topic=\"t\"}") > 60.0);
+    assert!(value("kafka_server_brokertopicmetrics_totalproducerequests_total") >= 1.0);
+    assert!(value("kafka_network_requestmetrics_requests_total{request=\"Fetch\"}") >= 1.0);
+    assert!(value("kafka_log_log_size{topic=\"t\",partition=\"0\"}") > 60.0);
+    let partitions = value("kafka_server_replicamanager_partitioncount");
+    assert_eq!((partitions, value("kafka_server_replicamanager_leadercount")), (52.0, 52.0));
+    assert!(!metrics.contains("messagesin_total{topic=\"quiet\"}"), "{metrics}");
+}
