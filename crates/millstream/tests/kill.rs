@@ -1,5 +1,5 @@
-//! kill -9 of the broker at random points of production: everything acknowledged is found afterwards, nothing twice. A killed process loses no
-//! page cache, so this holds under every fsync policy; what they differ in is a loss of power, which no process can play.
+//! kill -9 of the broker at random points of production: everything acknowledged is found afterwards, nothing twice, and transactions are
+//! delivered whole or not at all, with the offsets that belong to them. A killed process loses no page cache, so this holds under every fsync policy; what they differ in is a loss of power, which no process can play.
 
 #[cfg(test)]
 mod support;
@@ -20,13 +20,19 @@ mod kill {
             .map_or(ROUNDS, |text| text.parse().expect("a number of rounds"))
     }
 
-    /// How many records to wait for before the kill: another number in each round and run.
-    fn anywhere() -> usize {
-        let random = RandomState::new().hash_one(0_u8) % 20_000;
-        usize::try_from(random).expect("less than 20,000") + 1
+    /// How many lines to wait for before the kill: another number in each round and run.
+    fn anywhere(lines_max: u64) -> usize {
+        let random = RandomState::new().hash_one(0_u8) % lines_max;
+        usize::try_from(random).expect("a small number") + 1
     }
 
     fn survives(fsync: &str) {
+        crash("kill/verify.py", fsync, 20_000);
+    }
+
+    /// Kills the broker under a script's producer, before it has printed more than `lines_max` lines, and has the script check what
+    /// is left.
+    fn crash(script: &str, fsync: &str, lines_max: u64) {
         if peer("peers/python.sh", &["install", "clients"]).is_none() {
             return;
         }
@@ -35,13 +41,13 @@ mod kill {
         let mut files = Vec::new();
         for round in 0..rounds() {
             let server = Process::broker(data.path(), &["--fsync", fsync]);
-            let mut producer = VerifiedProducer::start(&server.kafka, TOPIC, round);
-            producer.acknowledge(anywhere());
+            let mut producer = VerifiedProducer::start(script, &server.kafka, TOPIC, round);
+            producer.acknowledge(anywhere(lines_max));
             server.kill();
             files.push(file(scratch.path(), &round.to_string(), &producer.finish()));
 
             let server = Process::broker(data.path(), &["--fsync", fsync]);
-            let script = in_tests("kill/verify.py");
+            let script = in_tests(script);
             let mut arguments = vec!["clients", &script, "check", &server.kafka, TOPIC];
             arguments.extend(files.iter().map(String::as_str));
             peer("peers/python.sh", &arguments);
@@ -63,5 +69,15 @@ mod kill {
     #[test]
     fn with_fsync_in_groups() {
         survives("group");
+    }
+
+    #[test]
+    fn transactions_without_fsync() {
+        crash("kill/transactions.py", "none", 60);
+    }
+
+    #[test]
+    fn transactions_with_fsync_in_groups() {
+        crash("kill/transactions.py", "group", 60);
     }
 }

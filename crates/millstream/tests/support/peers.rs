@@ -84,21 +84,21 @@ pub(crate) fn records(broker: &str, topic: &str) -> Option<String> {
     peer("peers/python.sh", &["clients", &in_tests("oracle/topic.py"), broker, topic])
 }
 
-/// A producer of `tests/kill/verify.py`, whose lines are what the broker acknowledged. Dropping it ends it.
+/// A producer of a script in `tests/kill/`, whose lines are what the broker acknowledged. Dropping it ends it.
 pub(crate) struct VerifiedProducer(Process);
 
 impl VerifiedProducer {
     /// Starts producing; the environment must have been installed (see [`peer`]).
-    pub(crate) fn start(broker: &str, topic: &str, round: u32) -> Self {
+    pub(crate) fn start(script: &str, broker: &str, topic: &str, round: u32) -> Self {
         let mut command = Command::new(in_tests("peers/python.sh"));
-        let script = in_tests("kill/verify.py");
+        let script = in_tests(script);
         command.args(["clients", &script, "produce", broker, topic, &round.to_string()]);
         Self(Process::spawn_group(command))
     }
 
-    /// Waits until this many more records are acknowledged.
-    pub(crate) fn acknowledge(&mut self, records: usize) {
-        for _ in 0..records {
+    /// Waits for this many more lines.
+    pub(crate) fn acknowledge(&mut self, lines: usize) {
+        for _ in 0..lines {
             assert!(!self.0.next_line().is_empty(), "the producer ended: {:?}", self.0.wait());
         }
     }
