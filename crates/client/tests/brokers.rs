@@ -37,3 +37,46 @@ async fn millstream() {
     // The dialer keeps the broker open, so it ends with both.
     drop(broker);
 }
+
+/// What Apache Kafka offers is what `docs/protocol.md` says of it; that our broker offers what is said there is a test of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn apache_kafka_offers_what_is_documented() {
+    use std::collections::BTreeMap;
+    let Some(kafka) = Kafka::start("apache_kafka_offers_what_is_documented") else { return };
+    let config = config(&kafka.address);
+    let connection = millstream_client::Connection::open(&kafka.address, &config).await.unwrap();
+    let request = millstream_wire::messages::ApiVersionsRequest {
+        client_software_name: "millstream".into(),
+        client_software_version: "1".into(),
+    };
+    let answer = connection.call(&request, config.request_timeout).await.unwrap();
+    let offered =
+        answer.api_keys.iter().map(|api| (api.api_key, format!("{}–{}", api.min_version, api.max_version)));
+    let offered: BTreeMap<i16, String> = offered.collect();
+    let mut documented = BTreeMap::new();
+    for line in include_str!("../../../docs/protocol.md").lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        if let [_, key, _, _, versions, why, _] = cells[..]
+            && let Ok(key) = key.parse::<i16>()
+        {
+            documented.insert(key, (versions, why));
+        }
+    }
+    for (key, versions) in &offered {
+        // Produce 0 to 2 are advertised and not served (KAFKA-18659).
+        let expected = if *key == 0 { "0–13" } else { documented[key].0 };
+        assert_eq!(versions, expected, "key {key}");
+    }
+    for (key, (_, why)) in documented.iter().filter(|(key, _)| !offered.contains_key(key)) {
+        let reasons = [
+            "between brokers and controllers only",
+            "removed from Kafka 4",
+            "Kafka offers it only",
+            "as GetTelemetry",
+        ];
+        assert!(
+            reasons.iter().any(|reason| why.starts_with(reason)),
+            "key {key} is not offered by Kafka: {why}"
+        );
+    }
+}
