@@ -7,15 +7,23 @@ mod support;
 #[cfg(test)]
 mod clients {
     use crate::support::peers::{in_tests, peer};
-    use crate::support::process::Process;
+    use std::io::Write as _;
+    use std::path::Path;
+    use std::process::Command;
+
+    use crate::support::process::{Process, millstream};
 
     fn drive(client: &str) {
+        drive_through(client, 15);
+    }
+
+    fn drive_through(client: &str, checks_min: usize) {
         let data = tempfile::tempdir().expect("a temporary directory");
         let server = Process::broker(data.path(), &[]);
         if let Some(said) = peer("clients/run.sh", &[client, &server.kafka]) {
             // A program that checks nothing has nothing to say.
             let checks = said.lines().filter(|line| line.starts_with("ok ")).count();
-            assert!(checks >= 15, "only {checks} checks:\n{said}");
+            assert!(checks >= checks_min, "only {checks} checks:\n{said}");
             assert_eq!(server.terminate().code, Some(0), "exit code of a clean stop");
         }
     }
@@ -43,6 +51,57 @@ mod clients {
     #[test]
     fn confluent_kafka() {
         drive("confluent");
+    }
+
+    #[test]
+    fn consumer_groups_of_confluent_kafka() {
+        drive_through("consumer_groups", 12);
+    }
+
+    #[test]
+    fn consumer_groups_of_java() {
+        drive_through("java_groups", 12);
+    }
+
+    /// A broker at an address of its own choice.
+    fn broker_at(data: &Path, kafka: &str) -> Process {
+        let mut command = millstream(&["start", "--kafka-listener", kafka, "--http-listener", "127.0.0.1:0"]);
+        command.arg("--data-dir").arg(data);
+        let mut server = Process::spawn(command);
+        server.line("millstream ready ");
+        server
+    }
+
+    /// Members of a consumer group go on as before when the broker was killed and started again.
+    fn restart_under(client: &str) {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let server = Process::broker(data.path(), &[]);
+        let address = server.kafka.clone();
+        // Installs what the client needs, and says whether it can.
+        if peer("clients/run.sh", &["ready", client]).is_none() {
+            return;
+        }
+        let mut command = Command::new(in_tests("clients/run.sh"));
+        command.args([client, &address, "restart"]);
+        let mut members = Process::spawn_group(command);
+        members.line("restart");
+        server.kill();
+        let server = broker_at(data.path(), &address);
+        let mut stdin = members.stdin.take().expect("piped");
+        stdin.write_all(b"\n").expect("the members listen");
+        members.line("ok a restart of the broker in the middle changes nothing");
+        members.wait().success("members of a consumer group");
+        drop(server);
+    }
+
+    #[test]
+    fn consumer_groups_of_confluent_kafka_over_a_restart() {
+        restart_under("consumer_groups");
+    }
+
+    #[test]
+    fn consumer_groups_of_java_over_a_restart() {
+        restart_under("java_groups");
     }
 
     #[test]

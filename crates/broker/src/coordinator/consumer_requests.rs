@@ -3,7 +3,6 @@
 //! A group changes under its shard's lock and its records go to the log before the lock is let go, so that they lie there in the
 //! order of the changes; the answer waits until they are safe. Groups change their kind here, too.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use millstream_wire::ErrorCode;
@@ -16,7 +15,7 @@ use super::consumer::{
     JOIN,
 };
 use super::records::OffsetsRecord;
-use super::shard::Shard;
+use super::shard::{Groups, Shard};
 use super::{AppendDone, Group, GroupCoordinator, GroupKind};
 use crate::api::Refusal;
 
@@ -24,7 +23,7 @@ use crate::api::Refusal;
 const PART_BYTES_MAX: usize = 512 * 1024;
 
 /// Tells when what was appended is safe.
-type Written = oneshot::Receiver<Result<(), ErrorCode>>;
+pub(super) type Written = oneshot::Receiver<Result<(), ErrorCode>>;
 
 impl GroupCoordinator {
     /// A member joins, is alive, or leaves; the answer comes when what it tells of is written down.
@@ -80,44 +79,37 @@ impl GroupCoordinator {
         Ok((answer, written))
     }
 
-    /// Lets a member with the classic protocol join a consumer group. Where it is none, or no longer one, the request goes
-    /// on to the classic group.
-    pub(super) async fn join_consumer(
+    /// Lets a member with the classic protocol join a consumer group. None where it is none, or no longer one: the classic
+    /// group is to be asked.
+    pub(super) fn join_locked_consumer(
         self: &Arc<Self>,
         shard: &Shard,
+        groups: &mut Groups,
         group_id: &str,
-        request: JoinRequest,
-    ) -> ControlFlow<JoinAnswer, JoinRequest> {
-        let session = request.session_timeout;
+        request: &JoinRequest,
+    ) -> Option<(JoinAnswer, Option<Written>)> {
         let limits = &self.config.limits;
-        let is_session_allowed = (limits.session_timeout_min..=limits.session_timeout_max).contains(&session);
-        let (answer, written) = {
-            let mut groups = shard.groups.lock();
-            let Some(group) = groups.get_mut(group_id) else { return ControlFlow::Continue(request) };
-            let Some(consumer) = group.consumer().filter(|_| is_session_allowed) else {
-                return ControlFlow::Continue(request);
-            };
-            let instance_id = request.group_instance_id.as_deref().filter(|_| request.member_id.is_empty());
-            let is_last =
-                instance_id.is_some_and(|instance_id| consumer.is_last_of_new_protocol(instance_id));
-            let policy = self.config.consumer.migration_policy;
-            let is_downgrade =
-                is_last && policy.allows_downgrade() && consumer.members().len() <= limits.members_max;
-            if consumer.is_empty() || is_downgrade {
-                // An empty group is of the kind of the first who joins. So is one whose last member with the new
-                // protocol comes back with the old one.
-                self.downgrade(shard, group_id, group);
-                return ControlFlow::Continue(request);
-            }
-            let topics = self.topics.topics();
-            let answer = consumer.join_classic(&request, &self.context(&*topics));
-            (answer, self.append_changes(shard, group_id, consumer, Vec::new()))
-        };
-        let member_id = answer.member_id.clone();
-        ControlFlow::Break(match wait(written).await {
-            Ok(()) => answer,
-            Err(error) => JoinAnswer::failed(error, member_id),
-        })
+        let group = groups.get_mut(group_id)?;
+        let consumer = group.consumer()?;
+        let sessions = limits.session_timeout_min..=limits.session_timeout_max;
+        if !sessions.contains(&request.session_timeout) {
+            let member_id = request.member_id.clone();
+            return Some((JoinAnswer::failed(ErrorCode::InvalidSessionTimeout, member_id), None));
+        }
+        let instance_id = request.group_instance_id.as_deref().filter(|_| request.member_id.is_empty());
+        let is_last = instance_id.is_some_and(|instance_id| consumer.is_last_of_new_protocol(instance_id));
+        let policy = self.config.consumer.migration_policy;
+        let is_downgrade =
+            is_last && policy.allows_downgrade() && consumer.members().len() <= limits.members_max;
+        if consumer.is_empty() || is_downgrade {
+            // An empty group is of the kind of the first who joins. So is one whose last member with the new
+            // protocol comes back with the old one.
+            drop(self.downgrade(shard, group_id, group));
+            return None;
+        }
+        let topics = self.topics.topics();
+        let answer = consumer.join_classic(request, &self.context(&*topics));
+        Some((answer, self.append_changes(shard, group_id, consumer, Vec::new())))
     }
 
     /// Works on a consumer group, appends what has changed, and waits until that is safe. None if there is no such group.
@@ -127,14 +119,23 @@ impl GroupCoordinator {
         group_id: &str,
         work: impl FnOnce(&mut ConsumerGroup, &Context<'_>) -> T,
     ) -> Option<Result<T, ErrorCode>> {
-        let (result, written) = {
-            let mut groups = shard.groups.lock();
-            let group = groups.get_mut(group_id)?;
-            let topics = self.topics.topics();
-            let result = work(group.consumer()?, &self.context(&*topics));
-            (result, self.settle(shard, group_id, group))
-        };
+        let changed = self.change_locked_consumer(shard, &mut shard.groups.lock(), group_id, work);
+        let (result, written) = changed?;
         Some(wait(written).await.map(|()| result))
+    }
+
+    /// As [`GroupCoordinator::change_consumer`], for a caller that goes on with the lock. It waits itself.
+    pub(super) fn change_locked_consumer<T>(
+        self: &Arc<Self>,
+        shard: &Shard,
+        groups: &mut Groups,
+        group_id: &str,
+        work: impl FnOnce(&mut ConsumerGroup, &Context<'_>) -> T,
+    ) -> Option<(T, Option<Written>)> {
+        let group = groups.get_mut(group_id)?;
+        let topics = self.topics.topics();
+        let result = work(group.consumer()?, &self.context(&*topics));
+        Some((result, self.settle(shard, group_id, group)))
     }
 
     /// Does what is due in a consumer group.
@@ -271,8 +272,14 @@ fn upgrade(
     let Some(classic) = group.classic() else { return Err(not_found(group_id, true)) };
     ConsumerGroup::check_new(request)?;
     let is_empty = classic.members().len() == 0;
-    let mut consumer =
-        if is_empty { ConsumerGroup::new() } else { ConsumerGroup::from_classic(classic, context)? };
+    let mut consumer = if is_empty {
+        ConsumerGroup::new()
+    } else {
+        ConsumerGroup::from_classic(classic, context).inspect_err(|refusal| {
+            let reason = refusal.message.as_deref().unwrap_or_default();
+            tracing::info!(group_id, reason, "classic group cannot become a consumer group");
+        })?
+    };
     let answer = consumer.heartbeat(request, context)?;
     classic.hand_over(context.now);
     group.kind = GroupKind::Consumer(consumer);
@@ -304,7 +311,7 @@ fn not_found(group_id: &str, is_other_kind: bool) -> Refusal {
     Refusal::new(ErrorCode::GroupIdNotFound, message)
 }
 
-async fn wait(written: Option<Written>) -> Result<(), ErrorCode> {
+pub(super) async fn wait(written: Option<Written>) -> Result<(), ErrorCode> {
     match written {
         Some(written) => written.await.unwrap_or(Err(ErrorCode::CoordinatorNotAvailable)),
         None => Ok(()),

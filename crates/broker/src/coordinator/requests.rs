@@ -1,6 +1,5 @@
 //! What clients and administrators ask of groups.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,7 +10,8 @@ use uuid::Uuid;
 use super::classic::{
     ClassicGroup, JoinAnswer, JoinRequest, LeaveTarget, Now, State, SyncAnswer, SyncRequest,
 };
-use super::consumer::{CONSUMER_PROTOCOL_TYPE, Commit};
+use super::consumer::{CONSUMER_PROTOCOL_TYPE, Commit, ConsumerGroup, Context};
+use super::consumer_requests::wait;
 use super::offsets::CommittedOffset;
 use super::records::OffsetsRecord;
 use super::{Group, GroupCoordinator, GroupKind};
@@ -159,16 +159,27 @@ impl GroupCoordinator {
             Ok(shard) => shard,
             Err(error) => return JoinAnswer::failed(error, member_id),
         };
-        let request = match self.join_consumer(shard, group_id, request).await {
-            ControlFlow::Break(answer) => return answer,
-            ControlFlow::Continue(request) => request,
-        };
         let (reply, answer) = oneshot::channel();
         let now = self.now();
         let is_new = member_id.is_empty();
-        let joined = self.with_group(shard, group_id, is_new, |group| ((), group.join(request, reply, now)));
-        if joined.is_none() {
-            return JoinAnswer::failed(ErrorCode::UnknownMemberId, member_id);
+        let joined = {
+            // What kind the group is, is looked at and acted upon under one lock.
+            let mut groups = shard.groups.lock();
+            match self.join_locked_consumer(shard, &mut groups, group_id, &request) {
+                Some(joined) => Ok(joined),
+                None => Err(self.with_locked_group(shard, &mut groups, group_id, is_new, |group| {
+                    ((), group.join(request, reply, now))
+                })),
+            }
+        };
+        match joined {
+            Ok((answer, written)) => {
+                let member_id = answer.member_id.clone();
+                let outcome = wait(written).await;
+                return outcome.map_or_else(|error| JoinAnswer::failed(error, member_id), |()| answer);
+            }
+            Err(Some(())) => {}
+            Err(None) => return JoinAnswer::failed(ErrorCode::UnknownMemberId, member_id),
         }
         // The reply is dropped when the same member asks again.
         answer.await.unwrap_or_else(|_| JoinAnswer::failed(ErrorCode::RebalanceInProgress, member_id))
@@ -180,17 +191,23 @@ impl GroupCoordinator {
             Ok(shard) => shard,
             Err(error) => return SyncAnswer::failed(error),
         };
-        if let Some(synced) = self
-            .change_consumer(shard, group_id, |group, context| group.sync_classic(&request, context))
-            .await
-        {
-            return synced.unwrap_or_else(SyncAnswer::failed);
-        }
         let (reply, answer) = oneshot::channel();
         let now = self.now();
-        let synced = self.with_group(shard, group_id, false, |group| ((), group.sync(request, reply, now)));
-        if synced.is_none() {
-            return SyncAnswer::failed(ErrorCode::UnknownMemberId);
+        let synced = {
+            let mut groups = shard.groups.lock();
+            let ask =
+                |group: &mut ConsumerGroup, context: &Context<'_>| group.sync_classic(&request, context);
+            match self.change_locked_consumer(shard, &mut groups, group_id, ask) {
+                Some(synced) => Ok(synced),
+                None => Err(self.with_locked_group(shard, &mut groups, group_id, false, |group| {
+                    ((), group.sync(request, reply, now))
+                })),
+            }
+        };
+        match synced {
+            Ok((answer, written)) => return wait(written).await.map_or_else(SyncAnswer::failed, |()| answer),
+            Err(Some(())) => {}
+            Err(None) => return SyncAnswer::failed(ErrorCode::UnknownMemberId),
         }
         answer.await.unwrap_or_else(|_| SyncAnswer::failed(ErrorCode::RebalanceInProgress))
     }
@@ -207,17 +224,20 @@ impl GroupCoordinator {
             Ok(shard) => shard,
             Err(error) => return error,
         };
-        let heard = self.change_consumer(shard, group_id, |group, context| {
-            group.heartbeat_classic(member_id, group_instance_id, generation_id, context)
-        });
-        if let Some(heard) = heard.await {
-            return heard.unwrap_or_else(|error| error);
-        }
         let now = self.now();
-        self.with_group(shard, group_id, false, |group| {
-            (group.heartbeat(member_id, group_instance_id, generation_id, now), None)
-        })
-        .unwrap_or(ErrorCode::UnknownMemberId)
+        let (code, written) = {
+            let mut groups = shard.groups.lock();
+            let heard = self.change_locked_consumer(shard, &mut groups, group_id, |group, context| {
+                group.heartbeat_classic(member_id, group_instance_id, generation_id, context)
+            });
+            heard.unwrap_or_else(|| {
+                let heard = self.with_locked_group(shard, &mut groups, group_id, false, |group| {
+                    (group.heartbeat(member_id, group_instance_id, generation_id, now), None)
+                });
+                (heard.unwrap_or(ErrorCode::UnknownMemberId), None)
+            })
+        };
+        wait(written).await.map_or_else(|error| error, |()| code)
     }
 
     /// Members leave; one code for each.
@@ -227,14 +247,20 @@ impl GroupCoordinator {
         targets: &[LeaveTarget],
     ) -> Result<Vec<ErrorCode>, ErrorCode> {
         let shard = self.loaded_shard(group_id).await?;
-        let left =
-            self.change_consumer(shard, group_id, |group, context| group.leave_classic(targets, context));
-        if let Some(left) = left.await {
-            return left;
-        }
         let now = self.now();
-        let left = self.with_group(shard, group_id, false, |group| group.leave(targets, now));
-        Ok(left.unwrap_or_else(|| vec![ErrorCode::UnknownMemberId; targets.len()]))
+        let (codes, written) = {
+            let mut groups = shard.groups.lock();
+            let left = self.change_locked_consumer(shard, &mut groups, group_id, |group, context| {
+                group.leave_classic(targets, context)
+            });
+            left.unwrap_or_else(|| {
+                let left = self.with_locked_group(shard, &mut groups, group_id, false, |group| {
+                    group.leave(targets, now)
+                });
+                (left.unwrap_or_else(|| vec![ErrorCode::UnknownMemberId; targets.len()]), None)
+            })
+        };
+        wait(written).await.map(|()| codes)
     }
 
     /// Commits offsets; one code for each, in order.

@@ -19,10 +19,13 @@ pub(super) enum LoadState {
     Failed(ErrorCode),
 }
 
+/// Groups by their ids.
+pub(super) type Groups = HashMap<String, Group>;
+
 /// The groups of one partition.
 pub(super) struct Shard {
     pub(super) partition: i32,
-    pub(super) groups: Mutex<HashMap<String, Group>>,
+    pub(super) groups: Mutex<Groups>,
     /// Groups that have offsets in the open transaction of a producer id. Locked behind the groups.
     pub(super) transactions: Mutex<HashMap<i64, HashSet<String>>>,
     load: watch::Sender<LoadState>,
@@ -63,7 +66,18 @@ impl GroupCoordinator {
         create: bool,
         work: impl FnOnce(&mut ClassicGroup) -> (T, Option<Write>),
     ) -> Option<T> {
-        let mut groups = shard.groups.lock();
+        self.with_locked_group(shard, &mut shard.groups.lock(), group_id, create, work)
+    }
+
+    /// As [`GroupCoordinator::with_group`], for a caller that has looked at the group already.
+    pub(super) fn with_locked_group<T>(
+        self: &Arc<Self>,
+        shard: &Shard,
+        groups: &mut Groups,
+        group_id: &str,
+        create: bool,
+        work: impl FnOnce(&mut ClassicGroup) -> (T, Option<Write>),
+    ) -> Option<T> {
         if create && !groups.contains_key(group_id) {
             let group = ClassicGroup::new(self.config.limits, self.now());
             groups.insert(group_id.to_owned(), Group::new(GroupKind::Classic(group)));

@@ -288,8 +288,11 @@ fn check_regex(expression: &str) -> Result<(), Refusal> {
     match regex::compile(expression) {
         Ok(_) => Ok(()),
         Err(error) => {
+            // The last line says what is wrong, those before show where in the expression as it was put together.
+            let text = error.to_string();
+            let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
             let message =
-                format!("SubscribedTopicRegex `{expression}` is not a valid regular expression: {error}.");
+                format!("SubscribedTopicRegex `{expression}` is not a valid regular expression: {reason}.");
             Err(Refusal::new(ErrorCode::InvalidRegularExpression, message))
         }
     }

@@ -8,8 +8,8 @@ use millstream_wire::protocol::Message as _;
 
 use super::*;
 use crate::coordinator::classic::{
-    ClassicGroup, GroupLimits, JoinAnswer, JoinRequest, Protocol, StoredGroup, StoredMember, SyncAnswer,
-    SyncRequest,
+    ClassicGroup, GroupLimits, JoinAnswer, JoinRequest, LeaveTarget, Protocol, StoredGroup, StoredMember,
+    SyncAnswer, SyncRequest,
 };
 
 fn subscription(topics: &[&str], owned: &[(&str, &[i32])]) -> Bytes {
@@ -168,6 +168,35 @@ fn a_classic_member_that_does_not_come_again_is_put_out() {
         world.pass(Duration::from_secs(9));
     }
     assert_eq!(world.heartbeat_classic("c", 1), ErrorCode::UnknownMemberId);
+}
+
+#[test]
+fn members_leave_by_the_classic_request_too() {
+    let mut world = upgraded();
+    world.heartbeat(&HeartbeatRequest { instance_id: Some("i".to_owned()), ..join("a", &["t"]) }).unwrap();
+    let target = |member_id: &str, instance_id: Option<&str>| LeaveTarget {
+        member_id: member_id.to_owned(),
+        group_instance_id: instance_id.map(str::to_owned),
+    };
+    let targets = [
+        target("c2", None),
+        target("x", None),
+        target("x", Some("i")),
+        target("", Some("j")),
+        target("", Some("i")),
+    ];
+    let codes = world.work(|group, context| group.leave_classic(&targets, context));
+    let expected = [
+        ErrorCode::None,
+        ErrorCode::UnknownMemberId,
+        ErrorCode::FencedInstanceId,
+        ErrorCode::UnknownMemberId,
+        ErrorCode::None,
+    ];
+    assert_eq!(codes, expected);
+    assert_eq!(world.group.members().keys().collect::<Vec<_>>(), ["c1"]);
+    assert_eq!(world.work(|group, context| group.leave_classic(&targets[1..2], context)), expected[1..2]);
+    assert_eq!(world.group.epoch, 9, "nobody left: nothing to share");
 }
 
 #[test]
