@@ -13,9 +13,11 @@ pub(crate) struct Feature {
 
 /// All features.
 pub(crate) const FEATURES: &[Feature] = &[
+    // Level 1: consumer groups (KIP-848).
+    Feature { name: "group.version", level_min: 0, level_max: 1 },
     // Level 2: producers enrol partitions by writing to them, and get a new epoch with each transaction (KIP-890).
     Feature { name: "transaction.version", level_min: 0, level_max: 2 },
 ];
 
 /// Grows whenever the table changes: clients keep the newest that they have seen.
-pub(crate) const FEATURES_EPOCH: i64 = 1;
+pub(crate) const FEATURES_EPOCH: i64 = 2;

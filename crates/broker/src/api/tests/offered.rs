@@ -102,6 +102,12 @@ async fn api_versions_answers_the_table() {
     let table = APIS.iter().map(|api| (api.key.code(), (api.versions().min, api.versions().max)));
     assert_eq!(answered, table.collect());
     assert!(APIS.is_sorted_by_key(|api| api.key.code()));
+    let features: Vec<_> = response
+        .finalized_features
+        .iter()
+        .map(|feature| (feature.name.as_str(), feature.max_version_level))
+        .collect();
+    assert_eq!(features, [("group.version", 1), ("transaction.version", 2)]);
     let bad = ApiVersionsRequest { client_software_name: "-x".into(), client_software_version: "1".into() };
     assert_eq!(test.ask(3, bad).await.error_code, 42);
 }
