@@ -20,6 +20,7 @@
 //!
 //! Not here yet: share and streams groups.
 
+mod administration;
 pub(crate) mod classic;
 pub(crate) mod consumer;
 mod consumer_requests;
@@ -49,9 +50,10 @@ use shard::Shard;
 use timers::Timers;
 use topics::{TopicSource, Topics};
 
+pub(crate) use administration::GroupDescription;
 pub(crate) use group::{Group, GroupKind};
 pub(crate) use records::EncodedRecord;
-pub(crate) use requests::{CommitOffset, CommitRequest, FetchRequest, FetchedOffset, GroupDescription};
+pub(crate) use requests::{CommitOffset, CommitRequest, FetchRequest, FetchedOffset};
 pub(crate) use transactional_offsets::TransactionalCommit;
 
 /// Called when an append is over.
