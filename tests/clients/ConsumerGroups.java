@@ -2,7 +2,8 @@
 //
 //   java -cp "$(kafka.sh classpath)" ConsumerGroups.java HOST:PORT [restart]
 //
-// The checks are those of consumer_groups.py, which says what `restart` does; they report as conformance.py says.
+// The checks are those of consumer_groups.py; they report as conformance.py says. With `restart` it says `restart` on a line and waits for
+// one on its standard input; the broker is to have been stopped and started again in between.
 
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;

@@ -1,13 +1,7 @@
-"""Consumer groups (KIP-848) with confluent-kafka (librdkafka) against a broker: python.sh clients consumer_groups.py HOST:PORT [restart]
+"""Consumer groups (KIP-848) with confluent-kafka (librdkafka) against a broker: python.sh clients consumer_groups.py HOST:PORT
 
-The checks report as conformance.py says. With `restart` it says `restart` on a line and waits for one on its standard input; the broker
-is to have been stopped and started again in between.
+The checks report as conformance.py says.
 """
-
-import sys
-
-RESTART = sys.argv[2:] == ["restart"]
-del sys.argv[2:]
 
 from conformance import PARTITIONS, WAIT_S, address, check, fresh, refused, same, shared, until
 from confluent_kafka import Consumer, ConsumerGroupState, ConsumerGroupType, KafkaError, KafkaException, Producer, TopicPartition
@@ -74,15 +68,6 @@ def members(admin):
         described = describe(admin, group)
         same((described.type, described.partition_assignor, len(described.members)), (ConsumerGroupType.CONSUMER, "uniform", 2), "group")
         same(kind(admin, group), ConsumerGroupType.CONSUMER, "listed type")
-    if RESTART:
-        with check("a restart of the broker in the middle changes nothing"):
-            before = (first.poll(), second.poll(), first.moves, second.moves)
-            print("restart", flush=True)
-            sys.stdin.readline()
-            produce()
-            first.offsets.clear(), second.offsets.clear()
-            until(lambda: (first.poll(), second.poll(), len(first.offsets) + len(second.offsets) >= PARTITIONS)[2], "records go on")
-            same((first.poll(), second.poll(), first.moves, second.moves), before, "partitions and rebalances")
     with check("one leaves and the other has all again"):
         second.close()
         until(lambda: first.has(PARTITIONS), "four partitions")
@@ -176,10 +161,9 @@ def main():
     create(admin, WORK)
     produce()
     members(admin)
-    if not RESTART:
-        subscriptions(admin)
-        static_members()
-        migration(admin)
+    subscriptions(admin)
+    static_members()
+    migration(admin)
 
 
 main()

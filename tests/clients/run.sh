@@ -26,8 +26,7 @@ case ${1:-}/$# in
   ready/2)
     case $2 in
       java*) "$peers/kafka.sh" classpath ;;
-      kafkajs | kcat) ;; # they install themselves when they run
-      *) "$peers/python.sh" clients -c pass ;;
+      *) echo "no way to prepare $2 alone" >&2; exit 2 ;;
     esac ;;
   all/2)
     failed=""

@@ -6,11 +6,11 @@ mod support;
 
 #[cfg(test)]
 mod clients {
-    use crate::support::peers::{in_tests, peer};
     use std::io::Write as _;
     use std::path::Path;
     use std::process::Command;
 
+    use crate::support::peers::{in_tests, peer};
     use crate::support::process::{Process, millstream};
 
     fn drive(client: &str) {
@@ -92,11 +92,6 @@ mod clients {
         members.line("ok a restart of the broker in the middle changes nothing");
         members.wait().success("members of a consumer group");
         drop(server);
-    }
-
-    #[test]
-    fn consumer_groups_of_confluent_kafka_over_a_restart() {
-        restart_under("consumer_groups");
     }
 
     #[test]
