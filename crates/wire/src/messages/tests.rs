@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use super::walk::{Walked, all, encode};
 use super::*;
 use crate::api_key::ApiKey;
-use crate::error::{Result, WireError};
-use crate::protocol::{CoordinatorKey as _, Message, Reader, VersionRange, Writer};
+use crate::error::WireError;
+use crate::protocol::{CoordinatorKey as _, Message, Reader};
 
 /// What Kafka 4.3 writes, see `tests/fixtures/README.md`.
 const FIXTURE: &str = include_str!("../../tests/fixtures/messages.hex");
