@@ -17,10 +17,12 @@ use millstream_wire::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsTopic,
 };
 use millstream_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
+use millstream_wire::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use millstream_wire::protocol::Request;
 
 const RESPONSE_BYTES_MAX: usize = 1 << 20;
 const TIMEOUT_MS: i32 = 30_000;
+const PARTITIONS_PER_REQUEST: usize = 1_000;
 const POLL_EVERY: Duration = Duration::from_millis(10);
 /// Asks ListOffsets for the end of the log.
 const LATEST: i64 = -1;
@@ -60,6 +62,32 @@ impl Connection {
     pub(crate) fn is_ready(&mut self) -> anyhow::Result<bool> {
         let request = MetadataRequest { topics: Some(Vec::new()), ..MetadataRequest::default() };
         Ok(!self.request(&request, 12)?.brokers.is_empty())
+    }
+
+    /// Produces one record to each of the first `partitions` partitions, many in one request.
+    pub(crate) fn produce_to_each(
+        &mut self,
+        topic: &str,
+        partitions: u32,
+        record: &Bytes,
+    ) -> anyhow::Result<()> {
+        let indexes: Vec<i32> = (0..partitions.try_into()?).collect();
+        for indexes in indexes.chunks(PARTITIONS_PER_REQUEST) {
+            let data = |index: &i32| PartitionProduceData { index: *index, records: Some(record.clone()) };
+            let partition_data = indexes.iter().map(data).collect();
+            let topic =
+                TopicProduceData { name: topic.into(), partition_data, ..TopicProduceData::default() };
+            let request = ProduceRequest {
+                acks: -1,
+                timeout_ms: TIMEOUT_MS,
+                topic_data: vec![topic],
+                ..ProduceRequest::default()
+            };
+            for response in self.request(&request, 9)?.responses {
+                response.partition_responses.iter().try_for_each(|answer| check(answer.error_code))?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes a topic and waits until its partitions can be written to.

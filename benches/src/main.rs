@@ -21,6 +21,7 @@ mod kafka;
 mod load;
 mod millstream;
 mod nexmark;
+mod partitions;
 mod peers;
 mod process;
 mod sensors;
@@ -47,6 +48,7 @@ enum Measurement {
     Formats(formats::Options),
     Load(load::Load),
     Nexmark(nexmark::Nexmark),
+    Partitions(partitions::Partitions),
     Sensors(sensors::Sensors),
     Startup(startup::Startup),
 }
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Measurement::Formats(options) => formats::run(&options),
         Measurement::Load(load) => load.run(),
         Measurement::Nexmark(nexmark) => nexmark.run(),
+        Measurement::Partitions(partitions) => partitions.run(),
         Measurement::Sensors(sensors) => sensors.run(),
         Measurement::Startup(startup) => startup.run(),
     });

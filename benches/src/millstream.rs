@@ -53,7 +53,18 @@ pub(crate) struct Server {
 impl Server {
     /// Starts on a data directory and waits for the line that says it is ready. Data is synced as Kafka does by default: not at all.
     pub(crate) fn start(binary: &Binary, data: &Path) -> anyhow::Result<Self> {
-        let mut child = Command::new(binary.path()?)
+        Self::spawn(Command::new(binary.path()?), data)
+    }
+
+    /// As [`Server::start`], with at most so many files open at a time.
+    pub(crate) fn start_with_files(binary: &Binary, data: &Path, files_max: u32) -> anyhow::Result<Self> {
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!(r#"ulimit -n {files_max} && exec "$0" "$@""#)]).arg(binary.path()?);
+        Self::spawn(command, data)
+    }
+
+    fn spawn(mut command: Command, data: &Path) -> anyhow::Result<Self> {
+        let mut child = command
             .args([
                 "start",
                 "--kafka-listener",
@@ -83,6 +94,13 @@ impl Server {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Ends it without a chance to write anything.
+    pub(crate) fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
     }
 }
 

@@ -81,7 +81,7 @@ fn measure_flink() -> anyhow::Result<Vec<f64>> {
     figures(ready, &flink.pids()?)
 }
 
-fn figures(ready: Duration, pids: &[u32]) -> anyhow::Result<Vec<f64>> {
+pub(crate) fn figures(ready: Duration, pids: &[u32]) -> anyhow::Result<Vec<f64>> {
     std::thread::sleep(IDLE_AFTER);
     let mut resident_bytes = 0;
     for pid in pids {
@@ -90,7 +90,7 @@ fn figures(ready: Duration, pids: &[u32]) -> anyhow::Result<Vec<f64>> {
     Ok(vec![ready.as_secs_f64() * 1e3, resident_bytes as f64 / 1e6])
 }
 
-fn wait_until_ready(address: &str, started: Instant) -> anyhow::Result<()> {
+pub(crate) fn wait_until_ready(address: &str, started: Instant) -> anyhow::Result<()> {
     while !Connection::open(address).and_then(|mut connection| connection.is_ready()).unwrap_or(false) {
         ensure!(started.elapsed() < READY_WITHIN, "{address} is not ready after {READY_WITHIN:?}");
         std::thread::sleep(LOOK_EVERY);

@@ -20,8 +20,9 @@ const OF_KAFKAS_SCRIPTS: &[&str] = &[
     "TOOLS_LOG4J_LOGLEVEL",
     "VERSION",
 ];
-/// Variables behind `MILLSTREAM_` that belong to the command line.
-const OF_THE_COMMAND_LINE: &[&str] = &["BOOTSTRAP_SERVER", "CONFIG", "LOG_FORMAT", "LOG_LEVEL"];
+/// Variables behind `MILLSTREAM_` that belong to the command line, or to the project's own checks.
+const NOT_OF_A_BROKER: &[&str] =
+    &["BOOTSTRAP_SERVER", "CI_TARGET", "CONFIG", "LOG_FORMAT", "LOG_LEVEL", "PEERS", "TEST_KAFKA"];
 
 /// Name, value and variable of every setting; later ones have precedence.
 pub(super) fn settings(
@@ -30,7 +31,7 @@ pub(super) fn settings(
     let mut found = Vec::new();
     for (variable, value) in variables {
         let (rank, rest, reserved) = if let Some(rest) = variable.strip_prefix("MILLSTREAM_") {
-            (1, rest, OF_THE_COMMAND_LINE)
+            (1, rest, NOT_OF_A_BROKER)
         } else if let Some(rest) = variable.strip_prefix("KAFKA_") {
             (0, rest, OF_KAFKAS_SCRIPTS)
         } else {

@@ -24,6 +24,7 @@ fn variables_name_settings_as_in_kafkas_images() {
         ("KAFKA_PORT", "tcp://10.0.0.1:9092"),
         ("KAFKA_PORT_9092_TCP_ADDR", "10.0.0.1"),
         ("MILLSTREAM_LOG_LEVEL", "info"),
+        ("MILLSTREAM_PEERS", "/peers"),
         ("KAFKA_", ""),
         ("PATH", "/bin"),
     ];

@@ -26,7 +26,13 @@ pub(crate) fn repository() -> PathBuf {
 /// The binary under test with the repository's root as its directory and nothing from the environment.
 pub(crate) fn millstream(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
-    command.args(arguments).current_dir(repository()).env_remove("MILLSTREAM_BOOTSTRAP_SERVER");
+    command.args(arguments).current_dir(repository());
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("MILLSTREAM_") || name.starts_with("KAFKA_") {
+            command.env_remove(&variable);
+        }
+    }
     command
 }
 
