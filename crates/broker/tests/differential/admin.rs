@@ -16,10 +16,11 @@ use millstream_wire::messages::describe_log_dirs::{DescribableLogDirTopic, Descr
 use millstream_wire::messages::describe_topic_partitions::{
     DescribeTopicPartitionsRequest, DescribeTopicPartitionsRequestCursor, TopicRequest,
 };
+use millstream_wire::messages::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use millstream_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use uuid::Uuid;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, until};
 
 /// A topic as it is asked for.
 pub(crate) fn topic(name: &str, partitions: i32) -> CreatableTopic {
@@ -55,16 +56,28 @@ pub(crate) fn make(
     let request = creating(vec![CreatableTopic { configs, ..topic(name, partitions) }]);
     let answer = connection.quiet(7, &request).unwrap();
     assert_eq!(answer.topics[0].error_code, 0, "{answer:?}");
-    let wanted = MetadataRequestTopic { name: Some(name.into()), ..MetadataRequestTopic::default() };
-    let request = MetadataRequest { topics: Some(vec![wanted]), ..MetadataRequest::default() };
-    loop {
-        let topics = connection.quiet(12, &request).unwrap().topics;
-        if topics[0].error_code == 0 && topics[0].partitions.iter().all(|partition| partition.error_code == 0)
-        {
-            return topics[0].topic_id;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    // Metadata names leaders before they lead: only the partitions' own answers tell.
+    let partition =
+        |partition_index| ListOffsetsPartition { partition_index, current_leader_epoch: -1, timestamp: -1 };
+    let ends = ListOffsetsRequest {
+        replica_id: -1,
+        topics: vec![ListOffsetsTopic {
+            name: name.into(),
+            partitions: (0..partitions).map(partition).collect(),
+        }],
+        ..ListOffsetsRequest::default()
+    };
+    until(|| {
+        let answer = connection.quiet(7, &ends).unwrap();
+        answer.topics[0].partitions.iter().all(|partition| partition.error_code == 0)
+    });
+    let mut id = Uuid::nil();
+    until(|| {
+        let topic = connection.quiet(12, &metadata(&[name])).unwrap().topics.remove(0);
+        id = topic.topic_id;
+        topic.error_code == 0
+    });
+    id
 }
 
 fn metadata(names: &[&str]) -> MetadataRequest {

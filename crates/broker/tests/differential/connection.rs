@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use millstream_wire::frame;
@@ -13,6 +13,15 @@ use crate::transcript::Transcript;
 
 /// Long enough for any answer.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until something is so.
+pub(crate) fn until(mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it did not come to be within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
 
 pub(crate) struct Connection {
     address: String,
@@ -98,14 +107,18 @@ impl Connection {
         version: i16,
         request: &R,
         is_settled: impl Fn(&R::Response) -> bool,
-    ) -> Option<R::Response>
+    ) -> R::Response
     where
         R::Response: Debug,
     {
-        while self.quiet(version, request).is_some_and(|answer| !is_settled(&answer)) {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        self.ask(what, version, request)
+        let mut settled = None;
+        until(|| {
+            settled = self.quiet(version, request).filter(&is_settled);
+            settled.is_some()
+        });
+        let settled = settled.unwrap();
+        self.note(&format!("{what} ({} v{version})", R::API_KEY.name()), &settled);
+        settled
     }
 
     /// Asks in each of the versions.

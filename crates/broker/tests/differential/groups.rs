@@ -20,7 +20,7 @@ use millstream_wire::messages::offset_fetch::{
 use millstream_wire::messages::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment};
 
 use crate::admin::make;
-use crate::connection::Connection;
+use crate::connection::{Connection, until};
 
 /// Version 0, the topic `g`, no user data.
 const SUBSCRIPTION: Bytes = Bytes::from_static(b"\0\0\0\0\0\x01\0\x01g\0\0\0\0");
@@ -56,12 +56,9 @@ fn beating(group: &str, generation_id: i32, member: &str) -> HeartbeatRequest {
 /// Waits until the coordinator serves groups.
 pub(crate) fn ready(connection: &mut Connection) {
     let request = FindCoordinatorRequest { coordinator_keys: vec!["g".into()], ..Default::default() };
-    while connection.quiet(4, &request).unwrap().coordinators[0].error_code != 0 {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    while connection.quiet(4, &beating("warm-up", 0, "m")).unwrap().error_code != 25 {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    until(|| connection.quiet(4, &request).unwrap().coordinators[0].error_code == 0);
+    // UNKNOWN_MEMBER_ID: the group was looked for.
+    until(|| connection.quiet(4, &beating("warm-up", 0, "m")).unwrap().error_code == 25);
 }
 
 /// Coordinators, joining, leaving, and what is refused.

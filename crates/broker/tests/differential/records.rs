@@ -61,11 +61,10 @@ pub(crate) fn producing(topic: &str, index: i32, records: Bytes) -> ProduceReque
     }
 }
 
-/// Produces without writing it down, as soon as the partition is led.
-pub(crate) fn append(connection: &mut Connection, request: &ProduceRequest) {
-    while connection.quiet(9, request).unwrap().responses[0].partition_responses[0].error_code != 0 {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+/// Produces without writing it down.
+fn append(connection: &mut Connection, request: &ProduceRequest) {
+    let answer = connection.quiet(9, request).unwrap();
+    assert_eq!(answer.responses[0].partition_responses[0].error_code, 0, "{answer:?}");
 }
 
 /// Producing what is sound and what is not.

@@ -8,7 +8,7 @@ use millstream_wire::messages::describe_transactions::DescribeTransactionsReques
 use millstream_wire::messages::end_txn::EndTxnRequest;
 use millstream_wire::messages::fetch::FetchRequest;
 use millstream_wire::messages::find_coordinator::FindCoordinatorRequest;
-use millstream_wire::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+use millstream_wire::messages::init_producer_id::InitProducerIdRequest;
 use millstream_wire::messages::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use millstream_wire::messages::list_transactions::ListTransactionsRequest;
 use millstream_wire::messages::offset_fetch::{OffsetFetchRequest, OffsetFetchRequestTopic};
@@ -19,7 +19,7 @@ use millstream_wire::messages::txn_offset_commit::{
 use millstream_wire::records::{Batches, FinishOptions, ProducerStamp, Tail};
 
 use crate::admin::make;
-use crate::connection::Connection;
+use crate::connection::{Connection, until};
 use crate::groups;
 use crate::records::{batch, fetching, now_ms, part, producing};
 
@@ -51,16 +51,8 @@ fn initializing(name: &str) -> InitProducerIdRequest {
 }
 
 fn initialize<'a>(connection: &mut Connection, what: &str, name: &'a str) -> Producer<'a> {
-    let settled = |answer: &InitProducerIdResponse| is_settled(answer.error_code);
-    // Every answer counts the epoch up: only the settled one is written down.
-    loop {
-        let answer = connection.quiet(4, &initializing(name)).unwrap();
-        if settled(&answer) {
-            connection.note(what, &answer);
-            return Producer { name, id: answer.producer_id, epoch: answer.producer_epoch };
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    let answer = connection.ask_until(what, 4, &initializing(name), |answer| is_settled(answer.error_code));
+    Producer { name, id: answer.producer_id, epoch: answer.producer_epoch }
 }
 
 impl Producer<'_> {
@@ -118,9 +110,7 @@ impl Producer<'_> {
             let answer = connection.quiet(3, &self.adding(&[(topic, 0)])).unwrap();
             answer.results_by_topic_v3_and_below[0].results_by_partition[0].partition_error_code
         };
-        while !is_settled(code(connection)) {
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
+        until(|| is_settled(code(connection)));
     }
 }
 
@@ -130,13 +120,11 @@ fn described(name: &str) -> DescribeTransactionsRequest {
 
 /// Waits until a transaction is not open and not being ended.
 fn wait(connection: &mut Connection, name: &str) {
-    loop {
-        let state = &connection.quiet(0, &described(name)).unwrap().transaction_states[0];
-        if state.transaction_state.starts_with("Complete") || state.transaction_state == "Empty" {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    until(|| {
+        let state =
+            connection.quiet(0, &described(name)).unwrap().transaction_states.remove(0).transaction_state;
+        state.starts_with("Complete") || state == "Empty"
+    });
 }
 
 /// Where a batch keeps its checksum, its first and its largest timestamp.
