@@ -5,23 +5,16 @@
 //! operation, often one of compaction's. What the next start finds must be a prefix of what was written (all that was acknowledged under
 //! `group`, all of it after a kill): each record found is the one that was sent, in order, and the newest committed value of each key is there.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
-
-use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use millstream_log::fs::sim::{Fault, SimFileSystem, SplitMix};
-use millstream_log::{
-    EndTransaction, FsyncPolicy, HeldClock, LogStore, NewTopic, PartitionLog, ReadBound, ReadRequest, Result,
-    StoreOptions,
-};
+use millstream_log::{EndTransaction, LogStore, PartitionLog, ReadBound, ReadRequest, Result};
 use millstream_wire::compression::{Compression, Compressor, Decompressor};
-use millstream_wire::records::{
-    BatchBuilder, Batches, ControlRecord, FinishOptions, ProducerStamp, Records, Tail, parse_control,
-};
+use millstream_wire::records::{BatchBuilder, Batches, FinishOptions, ProducerStamp, Records, Tail};
 
-/// Seeds that `cargo test` plays; `MILLSTREAM_CRASH_SEEDS` asks for more.
+use super::machine::{CommittedReader, Machine, play_seeds};
+
+/// Seeds that `cargo test` plays.
 const SEEDS: u64 = 200;
 const PRODUCER_ID: i64 = 9;
 
@@ -35,10 +28,7 @@ enum Sent {
 }
 
 struct Run {
-    fs: SimFileSystem,
-    clock: Arc<HeldClock>,
-    fsync: FsyncPolicy,
-    random: SplitMix,
+    machine: Machine,
     sent: Vec<Sent>,
     returned: usize,
     acknowledged: i64,
@@ -46,45 +36,18 @@ struct Run {
 
 impl Run {
     fn new(seed: u64) -> Self {
-        let mut random = SplitMix::new(seed);
-        let fsync = [FsyncPolicy::Group, FsyncPolicy::Group, FsyncPolicy::None, FsyncPolicy::Interval];
-        Self {
-            fs: SimFileSystem::new(seed ^ 0xc1ea),
-            clock: Arc::new(HeldClock::new(1_700_000_000_000)),
-            fsync: fsync[random.below(4) as usize],
-            random,
-            sent: Vec::new(),
-            returned: 0,
-            acknowledged: 0,
-        }
+        Self { machine: Machine::new(seed, 0xc1ea), sent: Vec::new(), returned: 0, acknowledged: 0 }
     }
 
     fn open(&self) -> Result<(Arc<LogStore>, Arc<PartitionLog>)> {
-        let options = StoreOptions {
-            fsync: self.fsync,
-            sync_thread: false,
-            cluster_id: Some("cluster".to_owned()),
-            fs: Arc::new(self.fs.clone()),
-            clock: self.clock.clone(),
-            ..StoreOptions::default()
-        };
-        let store = LogStore::open(Path::new("data"), options)?;
-        if store.topic("t").is_none() {
-            let configs = [
-                ("cleanup.policy", "compact"),
-                ("min.cleanable.dirty.ratio", "0"),
-                ("delete.retention.ms", "40"),
-                ("file.delete.delay.ms", "30"),
-                ("index.interval.bytes", "60"),
-                ("segment.index.bytes", "80"),
-            ];
-            let configs =
-                configs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-            store.create_topic(NewTopic { name: "t".to_owned(), partitions: 1, configs })?;
-        }
-        let partition = store.partition("t", 0).unwrap();
-        partition.open()?;
-        Ok((store, partition))
+        self.machine.open_partition(&[
+            ("cleanup.policy", "compact"),
+            ("min.cleanable.dirty.ratio", "0"),
+            ("delete.retention.ms", "40"),
+            ("file.delete.delay.ms", "30"),
+            ("index.interval.bytes", "60"),
+            ("segment.index.bytes", "80"),
+        ])
     }
 
     /// Epoch of the producer, and its next sequence if its transaction is open.
@@ -102,15 +65,15 @@ impl Run {
 
     fn play(&mut self, store: &LogStore, partition: &Arc<PartitionLog>) -> Result<()> {
         for _ in 0..80 {
-            self.clock.advance_ms(3);
-            match self.random.below(24) {
+            self.machine.clock.advance_ms(3);
+            match self.machine.random.below(24) {
                 0 => store.write_checkpoints()?,
                 1 => store.remove_discarded()?,
                 2..4 => _ = store.compact(),
                 4..9 => _ = store.sync_queued(),
                 _ => self.write(partition)?,
             }
-            if self.fs.is_stopped() {
+            if self.machine.fs.is_stopped() {
                 return Ok(());
             }
             self.acknowledged = self.acknowledged.max(partition.high_watermark());
@@ -121,17 +84,18 @@ impl Run {
     fn write(&mut self, partition: &Arc<PartitionLog>) -> Result<()> {
         let (epoch, open_sequence) = self.producer();
         let before = self.sent.len();
-        let outcome = match (self.random.below(6), open_sequence) {
+        let outcome = match (self.machine.random.below(6), open_sequence) {
             (0, Some(_)) => {
-                let end = [EndTransaction::Commit, EndTransaction::Abort][self.random.below(2) as usize];
+                let end =
+                    [EndTransaction::Commit, EndTransaction::Abort][self.machine.random.below(2) as usize];
                 self.sent.push(Sent::Marker { epoch: epoch + 1, end });
                 partition.append_marker(PRODUCER_ID, epoch + 1, end, 0)
             }
             (choice, _) => {
                 let epoch = (choice < 3).then_some(epoch);
-                for _ in 0..1 + self.random.below(if epoch.is_some() { 1 } else { 4 }) {
-                    let value = (self.random.below(4) > 0).then(|| self.random.below(1000));
-                    self.sent.push(Sent::Record { key: self.random.below(10), value, epoch });
+                for _ in 0..1 + self.machine.random.below(if epoch.is_some() { 1 } else { 4 }) {
+                    let value = (self.machine.random.below(4) > 0).then(|| self.machine.random.below(1000));
+                    self.sent.push(Sent::Record { key: self.machine.random.below(10), value, epoch });
                 }
                 let stamp = |producer_epoch| ProducerStamp {
                     producer_id: PRODUCER_ID,
@@ -141,7 +105,7 @@ impl Run {
                 if let Some(epoch) = epoch {
                     partition.enrol(PRODUCER_ID, epoch)?;
                 }
-                let codec = Compression::ALL[self.random.below(5) as usize];
+                let codec = Compression::ALL[self.machine.random.below(5) as usize];
                 partition.append(&batch(
                     &self.sent[before..],
                     codec,
@@ -173,11 +137,7 @@ impl Run {
 
     fn check(&mut self, partition: &PartitionLog, power_cut: bool, story: &str) {
         let end = partition.log_end_offset();
-        let least = match (power_cut, self.fsync) {
-            (false, _) => self.returned as i64,
-            (true, FsyncPolicy::Group) => self.acknowledged,
-            (true, _) => 0,
-        };
+        let least = self.machine.least_end(power_cut, self.returned as i64, self.acknowledged);
         assert!(
             (least..=self.sent.len() as i64).contains(&end),
             "{story}: ends at {end}, {least} acknowledged"
@@ -217,7 +177,7 @@ fn committed(partition: &PartitionLog) -> Vec<(i64, u64, Value)> {
     let bound = ReadBound::LastStableOffset;
     let request = ReadRequest { offset: 0, max_bytes: u64::MAX, at_least_one_batch: true, bound };
     let read = partition.read(&request).unwrap();
-    let (mut waiting, mut skipped) = (read.aborted.iter().flatten().peekable(), HashSet::new());
+    let mut reader = CommittedReader::new(read.aborted.as_ref().unwrap());
     let (mut delivered, mut next_offset) = (Vec::new(), 0);
     for view in Batches::new(&read.read().unwrap(), Tail::MustBeWhole) {
         let view = view.unwrap();
@@ -225,23 +185,7 @@ fn committed(partition: &PartitionLog) -> Vec<(i64, u64, Value)> {
         let header = view.header();
         assert!(header.base_offset >= next_offset);
         next_offset = header.next_offset();
-        while let Some(aborted) = waiting.next_if(|aborted| aborted.first_offset <= header.last_offset()) {
-            skipped.insert(aborted.producer_id);
-        }
-        if header.record_count == 0 {
-            continue;
-        }
-        if header.attributes.is_control() {
-            let record = view.records().unwrap().next().unwrap().unwrap();
-            if matches!(
-                parse_control(&record).unwrap(),
-                ControlRecord::EndTransaction { committed: false, .. }
-            ) {
-                skipped.remove(&header.producer_id);
-            }
-            continue;
-        }
-        if header.attributes.is_transactional() && skipped.contains(&header.producer_id) {
+        if !reader.delivers(&view) || header.record_count == 0 {
             continue;
         }
         let codec = header.attributes.compression();
@@ -259,41 +203,23 @@ fn committed(partition: &PartitionLog) -> Vec<(i64, u64, Value)> {
 fn play_seed(seed: u64) {
     let mut run = Run::new(seed);
     for life in 0..5 {
-        let stop_after = match run.random.below(4) {
-            0 => run.random.below(20),
-            _ => run.random.below(300),
-        };
-        run.fs.inject(stop_after, Fault::Stop);
+        run.machine.stop_within(20, 300);
         let outcome = run.open().and_then(|(store, partition)| {
             run.play(&store, &partition)?;
-            if !run.fs.is_stopped() && run.random.below(4) == 0 { store.close() } else { Ok(()) }
+            run.machine.close_sometimes(&store)
         });
-        if let Err(error) = outcome {
-            assert!(run.fs.is_stopped(), "seed {seed}, life {life}: {error}");
-        }
-        let power_cut = run.random.below(3) > 0;
-        if power_cut {
-            run.fs.power_cut()
-        } else {
-            run.fs.kill()
-        }
-        let story = format!("seed {seed}, life {life}, {:?}, power cut {power_cut}", run.fsync);
+        let stopped = run.machine.stop(seed, life, outcome);
+        let story = &stopped.story;
         let (store, partition) = run.open().unwrap_or_else(|error| panic!("{story}: {error}"));
-        run.check(&partition, power_cut, &story);
+        run.check(&partition, stopped.power_cut, story);
         store.compact();
         run.check(&partition, false, &format!("{story}, compacted"));
         drop((store, partition));
-        run.fs.kill();
+        run.machine.fs.kill();
     }
 }
 
 #[test]
 fn the_newest_of_every_key_survives_wherever_compaction_stops() {
-    let seeds =
-        std::env::var("MILLSTREAM_CRASH_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
-    std::thread::scope(|scope| {
-        for thread in 0..2 {
-            scope.spawn(move || (thread..seeds).step_by(2).for_each(play_seed));
-        }
-    });
+    play_seeds(SEEDS, play_seed);
 }

@@ -8,20 +8,16 @@
 //! - topics as before or after the change that was interrupted;
 //! - the same when it is opened once more; with indexes that find every offset, and duplicates still recognised.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
-
-use std::path::Path;
 use std::sync::Arc;
 
-use millstream_log::fs::sim::{Fault, SimFileSystem, SplitMix};
-use millstream_log::{
-    FsyncPolicy, HeldClock, LogError, LogStore, NewTopic, PartitionLog, ReadBound, ReadRequest, Result,
-    StoreOptions,
-};
+use millstream_log::fs::sim::Fault;
+use millstream_log::{FsyncPolicy, LogError, LogStore, PartitionLog, ReadBound, ReadRequest, Result};
 use millstream_wire::compression::Compressor;
 use millstream_wire::records::{BatchBuilder, Batches, FinishOptions, ProducerStamp, Tail};
 
-/// Seeds that `cargo test` plays; `MILLSTREAM_CRASH_SEEDS` asks for more.
+use super::machine::{Machine, play_seeds, topic};
+
+/// Seeds that `cargo test` plays.
 const SEEDS: u64 = 400;
 const PARTITIONS: i32 = 2;
 const PRODUCER_ID: i64 = 77;
@@ -60,44 +56,24 @@ struct Model {
 }
 
 struct Run {
-    fs: SimFileSystem,
-    clock: Arc<HeldClock>,
-    fsync: FsyncPolicy,
-    random: SplitMix,
+    machine: Machine,
     model: Model,
 }
 
 impl Run {
     fn new(seed: u64) -> Self {
-        let mut random = SplitMix::new(seed);
-        let fsync = [FsyncPolicy::Group, FsyncPolicy::Group, FsyncPolicy::None, FsyncPolicy::Interval];
-        Self {
-            fs: SimFileSystem::new(seed ^ 0xabcd),
-            clock: Arc::new(HeldClock::new(1_700_000_000_000)),
-            fsync: fsync[random.below(4) as usize],
-            random,
-            model: Model::default(),
-        }
+        Self { machine: Machine::new(seed, 0xabcd), model: Model::default() }
     }
 
     fn open(&self) -> Result<Arc<LogStore>> {
-        let options = StoreOptions {
-            fsync: self.fsync,
-            sync_thread: false,
-            open_files_max: Some(4),
-            cluster_id: Some("cluster".to_owned()),
-            fs: Arc::new(self.fs.clone()),
-            clock: self.clock.clone(),
-            ..StoreOptions::default()
-        };
-        LogStore::open(Path::new("data"), options)
+        self.machine.open(Some(4))
     }
 
     /// Plays until the machine stops or the history ends.
     fn play(&mut self, store: &LogStore) -> Result<()> {
         for _ in 0..60 {
-            self.clock.advance_ms(7);
-            match self.random.below(40) {
+            self.machine.clock.advance_ms(7);
+            match self.machine.random.below(40) {
                 0 => self.change_topic(store)?,
                 1 => store.write_checkpoints()?,
                 2 => store.remove_discarded()?,
@@ -106,7 +82,7 @@ impl Run {
                 5..12 => self.sync(store)?,
                 _ => self.append(store)?,
             }
-            if self.fs.is_stopped() {
+            if self.machine.fs.is_stopped() {
                 return Ok(());
             }
         }
@@ -115,7 +91,7 @@ impl Run {
 
     fn change_topic(&mut self, store: &LogStore) -> Result<()> {
         self.model.topic_uncertain = true;
-        if store.topic("t").is_some() && self.random.below(3) > 0 {
+        if store.topic("t").is_some() && self.machine.random.below(3) > 0 {
             self.model.topic_uncertain = false;
             return Ok(());
         }
@@ -130,10 +106,7 @@ impl Run {
                     ("segment.index.bytes", "40"),
                     ("file.delete.delay.ms", "20"),
                 ];
-                let configs =
-                    configs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-                let topic =
-                    store.create_topic(NewTopic { name: "t".to_owned(), partitions: PARTITIONS, configs })?;
+                let topic = store.create_topic(topic(PARTITIONS, &configs))?;
                 self.model.topic =
                     Some((topic.id.to_string(), vec![PartitionModel::default(); PARTITIONS as usize]));
             }
@@ -143,16 +116,16 @@ impl Run {
     }
 
     fn partition(&mut self, store: &LogStore) -> Option<(Arc<PartitionLog>, usize)> {
-        let index = self.random.below(PARTITIONS as u64) as usize;
+        let index = self.machine.random.below(PARTITIONS as u64) as usize;
         self.model.topic.as_ref()?;
         store.partition("t", index as i32).map(|partition| (partition, index))
     }
 
     fn append(&mut self, store: &LogStore) -> Result<()> {
         let Some((partition, index)) = self.partition(store) else { return self.change_topic(store) };
-        let count = 1 + self.random.below(3);
-        let idempotent = self.random.below(3) == 0;
-        let batches = if idempotent { 1 } else { 1 + self.random.below(3) };
+        let count = 1 + self.machine.random.below(3);
+        let idempotent = self.machine.random.below(3) == 0;
+        let batches = if idempotent { 1 } else { 1 + self.machine.random.below(3) };
         partition.open()?;
         let mut next = partition.log_end_offset();
         let mut sent = Vec::new();
@@ -160,7 +133,7 @@ impl Run {
             self.model.serial += 1;
             let Some((_, models)) = &mut self.model.topic else { return Ok(()) };
             let sequence = idempotent.then_some(models[index].next_sequence);
-            let bytes = batch(self.model.serial, count, self.random.below(300) as usize, sequence);
+            let bytes = batch(self.model.serial, count, self.machine.random.below(300) as usize, sequence);
             let (base_offset, last_offset) = (next, next + count as i64 - 1);
             next = last_offset + 1;
             sent.push(Sent { base_offset, last_offset, rest: bytes[16..].to_vec(), bytes, sequence });
@@ -178,7 +151,7 @@ impl Run {
                 model.acknowledged = model.acknowledged.max(partition.high_watermark());
                 Ok(())
             }
-            Err(LogError::OutOfOrderSequence { last, .. }) if self.fsync != FsyncPolicy::Group => {
+            Err(LogError::OutOfOrderSequence { last, .. }) if self.machine.fsync != FsyncPolicy::Group => {
                 // The batches after which it would have come were lost, and the records before them deleted.
                 model.next_sequence = last + 1;
                 Ok(())
@@ -206,7 +179,7 @@ impl Run {
     fn delete_records(&mut self, store: &LogStore) -> Result<()> {
         let Some((partition, index)) = self.partition(store) else { return Ok(()) };
         partition.open()?;
-        let offset = self.random.below(partition.high_watermark() as u64 + 1) as i64;
+        let offset = self.machine.random.below(partition.high_watermark() as u64 + 1) as i64;
         if let Some((_, models)) = &mut self.model.topic {
             models[index].start_possible = models[index].start_possible.max(offset);
         }
@@ -232,7 +205,8 @@ impl Run {
         for (index, model) in models.iter_mut().enumerate() {
             let partition = store.partition("t", index as i32).unwrap();
             partition.open().unwrap_or_else(|error| panic!("{story}: partition {index}: {error}"));
-            check_partition(&partition, model, self.fsync, power_cut, &format!("{story}: partition {index}"));
+            let story = format!("{story}: partition {index}");
+            check_partition(&self.machine, &partition, model, power_cut, &story);
         }
     }
 }
@@ -272,21 +246,17 @@ fn read_from(partition: &PartitionLog, offset: i64) -> Vec<Sent> {
 }
 
 fn check_partition(
+    machine: &Machine,
     partition: &PartitionLog,
     model: &mut PartitionModel,
-    fsync: FsyncPolicy,
     power_cut: bool,
     story: &str,
 ) {
     let (start, end) = (partition.log_start_offset(), partition.log_end_offset());
-    let least = match (power_cut, fsync) {
-        (false, _) => model.end,
-        (true, FsyncPolicy::Group) => model.acknowledged,
-        (true, _) => 0,
-    };
+    let least = machine.least_end(power_cut, model.end, model.acknowledged);
     assert!(end >= least, "{story}: ends at {end}, acknowledged {least}");
     assert_eq!(partition.high_watermark(), end, "{story}");
-    if !power_cut || fsync == FsyncPolicy::Group {
+    if !power_cut || machine.fsync == FsyncPolicy::Group {
         assert!(start >= model.start, "{story}: starts at {start}, deleted up to {}", model.start);
         assert!(start <= model.start_possible.max(model.start), "{story}: starts at {start}");
     }
@@ -344,50 +314,28 @@ fn check_duplicates(store: &LogStore, model: &Model, story: &str) {
 fn play_seed(seed: u64) {
     let mut run = Run::new(seed);
     for life in 0..4 {
-        // Most stops strike while the store works, some while it recovers.
-        let stop_after = match run.random.below(4) {
-            0 => run.random.below(12),
-            _ => run.random.below(150),
-        };
-        run.fs.inject(stop_after, Fault::Stop);
+        run.machine.stop_within(12, 150);
         let outcome = run.open().and_then(|store| {
-            let outcome = run.play(&store);
-            let close = outcome.is_ok() && !run.fs.is_stopped() && run.random.below(4) == 0;
-            outcome.and_then(|()| if close { store.close() } else { Ok(()) })
+            run.play(&store)?;
+            run.machine.close_sometimes(&store)
         });
-        let stopped = run.fs.is_stopped();
-        if let Err(error) = outcome {
-            assert!(stopped, "seed {seed}, life {life}: {error}");
-        }
-        let power_cut = run.random.below(3) > 0;
-        if power_cut {
-            run.fs.power_cut()
-        } else {
-            run.fs.kill()
-        }
-        let story = format!("seed {seed}, life {life}, {:?}, power cut {power_cut}", run.fsync);
+        let stopped = run.machine.stop(seed, life, outcome);
+        let story = &stopped.story;
         let store = run.open().unwrap_or_else(|error| panic!("{story}: {error}"));
-        run.check(&store, power_cut, &story);
-        check_duplicates(&store, &run.model, &story);
+        run.check(&store, stopped.power_cut, story);
+        check_duplicates(&store, &run.model, story);
         drop(store);
-        run.fs.kill();
+        run.machine.fs.kill();
         let store = run.open().unwrap();
         run.check(&store, false, &format!("{story}, opened again"));
         drop(store);
-        run.fs.kill();
+        run.machine.fs.kill();
     }
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_wherever_the_machine_stops() {
-    let seeds =
-        std::env::var("MILLSTREAM_CRASH_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
-    let threads = 2;
-    std::thread::scope(|scope| {
-        for thread in 0..threads {
-            scope.spawn(move || (thread..seeds).step_by(threads as usize).for_each(play_seed));
-        }
-    });
+    play_seeds(SEEDS, play_seed);
 }
 
 /// Faults that do not stop the machine: what the store answers must still be true after the next start.
@@ -395,9 +343,9 @@ fn nothing_acknowledged_is_lost_wherever_the_machine_stops() {
 fn faults_of_the_device_lose_nothing_that_was_acknowledged() {
     for seed in 0..SEEDS {
         let mut run = Run::new(seed);
-        let fault = [Fault::Device, Fault::NoSpace, Fault::ShortWrite][run.random.below(3) as usize];
+        let fault = [Fault::Device, Fault::NoSpace, Fault::ShortWrite][run.machine.random.below(3) as usize];
         let store = run.open().unwrap();
-        run.fs.inject(run.random.below(200), fault);
+        run.machine.fs.inject(run.machine.random.below(200), fault);
         for _ in 0..3 {
             // An operation that met the fault fails; the store goes on with what is not offline.
             if let Err(error) = run.play(&store) {
@@ -405,11 +353,11 @@ fn faults_of_the_device_lose_nothing_that_was_acknowledged() {
                 break;
             }
         }
-        run.fs.clear_fault();
+        run.machine.fs.clear_fault();
         run.sync(&store).unwrap();
         drop(store);
-        run.fs.power_cut();
+        run.machine.fs.power_cut();
         let store = run.open().unwrap();
-        run.check(&store, true, &format!("seed {seed}, {fault:?}, {:?}", run.fsync));
+        run.check(&store, true, &format!("seed {seed}, {fault:?}, {:?}", run.machine.fsync));
     }
 }
