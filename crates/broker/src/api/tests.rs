@@ -7,6 +7,7 @@ mod errors;
 mod groups;
 mod offered;
 mod one_node;
+mod pitfalls;
 mod records;
 mod transactions;
 

@@ -30,20 +30,20 @@ use super::*;
 
 /// The highest version of Produce that names its partitions first, and the lowest that just writes.
 const NAMING: i16 = 11;
-const WRITING: i16 = 12;
+pub(super) const WRITING: i16 = 12;
 
 /// A transactional producer, as a client of either version has it.
 #[derive(Debug, Clone, Copy)]
-struct Producer {
-    transactional_id: &'static str,
-    id: i64,
+pub(super) struct Producer {
+    pub(super) transactional_id: &'static str,
+    pub(super) id: i64,
     epoch: i16,
     /// The next one of each partition.
     sequences: [i32; 2],
 }
 
 impl Producer {
-    async fn init(test: &mut TestBroker, transactional_id: &'static str) -> Self {
+    pub(super) async fn init(test: &mut TestBroker, transactional_id: &'static str) -> Self {
         loop {
             let request = InitProducerIdRequest {
                 transactional_id: Some(transactional_id.into()),
@@ -77,7 +77,13 @@ impl Producer {
         }
     }
 
-    async fn produce(&mut self, test: &mut TestBroker, version: i16, partition: i32, value: &str) -> i16 {
+    pub(super) async fn produce(
+        &mut self,
+        test: &mut TestBroker,
+        version: i16,
+        partition: i32,
+        value: &str,
+    ) -> i16 {
         let request = self.request(partition, value);
         test.ask(version, request).await.responses[0].partition_responses[0].error_code
     }
@@ -97,7 +103,12 @@ impl Producer {
         response.results_by_topic_v3_and_below[0].results_by_partition[0].partition_error_code
     }
 
-    async fn end(&mut self, test: &mut TestBroker, version: i16, committed: bool) -> EndTxnResponse {
+    pub(super) async fn end(
+        &mut self,
+        test: &mut TestBroker,
+        version: i16,
+        committed: bool,
+    ) -> EndTxnResponse {
         let request = EndTxnRequest {
             transactional_id: self.transactional_id.into(),
             producer_id: self.id,
@@ -209,7 +220,7 @@ async fn stable_offset(test: &mut TestBroker) -> i64 {
     }
 }
 
-async fn state(test: &mut TestBroker, id: &str) -> String {
+pub(super) async fn state(test: &mut TestBroker, id: &str) -> String {
     let request = DescribeTransactionsRequest { transactional_ids: vec![id.into()] };
     test.ask(0, request).await.transaction_states[0].transaction_state.clone()
 }
