@@ -1,6 +1,6 @@
 // Consumer groups (KIP-848) with the Java client against a broker:
 //
-//   java -cp "$(kafka.sh classpath)" ConsumerGroups.java HOST:PORT [restart]
+//   run.sh java_groups HOST:PORT [restart]
 //
 // The checks are those of consumer_groups.py; they report as conformance.py says. With `restart` it says `restart` on a line and waits for
 // one on its standard input; the broker is to have been stopped and started again in between.
@@ -17,45 +17,10 @@ import org.apache.kafka.common.*;
 import org.apache.kafka.common.errors.*;
 import org.apache.kafka.common.serialization.*;
 
-public class ConsumerGroups {
+public class ConsumerGroups extends Checks {
     static final int PARTITIONS = 4;
-    static final Duration WAIT = Duration.ofSeconds(60);
-    static final Duration TURN = Duration.ofMillis(100);
     static final String RUN = "groups-java-" + ProcessHandle.current().pid() + "-" + System.currentTimeMillis();
     static final String WORK = RUN + "-work";
-    static String broker;
-
-    interface Body {
-        void run() throws Exception;
-    }
-
-    static void check(String name, Body body) {
-        try {
-            body.run();
-        } catch (Throwable error) {
-            System.out.println("FAILED " + name + ": " + error);
-            error.printStackTrace();
-            System.exit(1);
-        }
-        System.out.println("ok " + name);
-    }
-
-    static void same(Object actual, Object expected, String what) {
-        if (!Objects.equals(actual, expected)) throw new AssertionError(what + ": expected " + expected + ", got " + actual);
-    }
-
-    static void until(BooleanSupplier condition, String what) {
-        long deadline = System.nanoTime() + WAIT.toNanos();
-        while (!condition.getAsBoolean()) {
-            if (System.nanoTime() > deadline) throw new AssertionError("not within " + WAIT.toSeconds() + " s: " + what);
-        }
-    }
-
-    static Map<String, Object> settings(Object... options) {
-        Map<String, Object> settings = new HashMap<>(Map.of("bootstrap.servers", broker));
-        for (int i = 0; i < options.length; i += 2) settings.put((String) options[i], options[i + 1]);
-        return settings;
-    }
 
     static void produce(String topic) throws Exception {
         try (var producer = new KafkaProducer<>(settings(), new ByteArraySerializer(), new ByteArraySerializer())) {
@@ -310,18 +275,10 @@ public class ConsumerGroups {
     }
 
     public static void main(String[] arguments) throws Exception {
-        if (arguments.length < 1) throw new IllegalArgumentException("usage: ConsumerGroups.java HOST:PORT [restart]");
+        if (arguments.length < 1) throw new IllegalArgumentException("usage: ConsumerGroups HOST:PORT [restart]");
         broker = arguments[0];
         boolean restart = arguments.length > 1;
-        var watchdog = Executors.newSingleThreadScheduledExecutor(task -> {
-            Thread thread = new Thread(task);
-            thread.setDaemon(true);
-            return thread;
-        });
-        watchdog.schedule(() -> {
-            System.out.println("FAILED: not done after 300 s");
-            Runtime.getRuntime().halt(1);
-        }, 300, TimeUnit.SECONDS);
+        watchdog(300);
         try (Admin admin = Admin.create(settings())) {
             create(admin, WORK);
             produce(WORK);

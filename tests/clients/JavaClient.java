@@ -1,9 +1,9 @@
 // The Java client against a broker:
 //
-//   java -cp "$(kafka.sh classpath)" JavaClient.java HOST:PORT
+//   run.sh java HOST:PORT
 //
 // The checks are those of the Python programs beside it (conformance.py says how they report): one `ok NAME` line each, code 1 at the
-// first failure. Deadlines only turn a hang into a failure. It passes on Apache Kafka.
+// first failure. It passes on Apache Kafka.
 
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -24,10 +24,8 @@ import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.serialization.*;
 
-public class JavaClient {
+public class JavaClient extends Checks {
     static final int PARTITIONS = 4;
-    static final Duration WAIT = Duration.ofSeconds(60);
-    static final Duration TURN = Duration.ofMillis(100);
     static final int LARGE = 1_000_000;
     static final int TOO_LARGE = 2_000_000;
 
@@ -37,43 +35,9 @@ public class JavaClient {
     static final String WORK = RUN + "-work";
     static final String LEDGER = RUN + "-ledger";
     static final String COPY = RUN + "-copy";
-    static String broker;
-
-    interface Body {
-        void run() throws Exception;
-    }
 
     /** A record in a form that can be compared: bytes become text, headers a list of name=bytes. */
     record Row(int partition, String key, String value, List<String> headers, long timestamp) {}
-
-    static void check(String name, Body body) {
-        try {
-            body.run();
-        } catch (Throwable error) {
-            System.out.println("FAILED " + name + ": " + error);
-            error.printStackTrace();
-            System.exit(1);
-        }
-        System.out.println("ok " + name);
-    }
-
-    static void same(Object actual, Object expected, String what) {
-        if (!Objects.equals(actual, expected)) {
-            throw new AssertionError(what + ": expected " + shorten(expected) + ", got " + shorten(actual));
-        }
-    }
-
-    static String shorten(Object value) {
-        String text = String.valueOf(value);
-        return text.length() <= 300 ? text : text.substring(0, 300) + "… (" + text.length() + " characters)";
-    }
-
-    static void until(BooleanSupplier condition, String what) {
-        long deadline = System.nanoTime() + WAIT.toNanos();
-        while (!condition.getAsBoolean()) {
-            if (System.nanoTime() > deadline) throw new AssertionError("not within " + WAIT.toSeconds() + " s: " + what);
-        }
-    }
 
     static void refused(Class<? extends Exception> error, Body body) throws Exception {
         try {
@@ -89,12 +53,6 @@ public class JavaClient {
         List<TopicPartition> parts = new ArrayList<>();
         for (int p = 0; p < PARTITIONS; p++) parts.add(new TopicPartition(topic, p));
         return parts;
-    }
-
-    static Map<String, Object> settings(Object... options) {
-        Map<String, Object> settings = new HashMap<>(Map.of("bootstrap.servers", broker));
-        for (int i = 0; i < options.length; i += 2) settings.put((String) options[i], options[i + 1]);
-        return settings;
     }
 
     static KafkaConsumer<byte[], byte[]> consumer(Object... options) {
@@ -469,17 +427,9 @@ public class JavaClient {
     }
 
     public static void main(String[] arguments) throws Exception {
-        if (arguments.length != 1) throw new IllegalArgumentException("usage: JavaClient.java HOST:PORT");
+        if (arguments.length != 1) throw new IllegalArgumentException("usage: JavaClient HOST:PORT");
         broker = arguments[0];
-        var watchdog = Executors.newSingleThreadScheduledExecutor(task -> {
-            Thread thread = new Thread(task);
-            thread.setDaemon(true);
-            return thread;
-        });
-        watchdog.schedule(() -> {
-            System.out.println("FAILED: not done after 300 s");
-            Runtime.getRuntime().halt(1);
-        }, 300, TimeUnit.SECONDS);
+        watchdog(300);
         try (Admin admin = Admin.create(settings())) {
             topics(admin);
             produceAndFetch();

@@ -1,32 +1,59 @@
 #!/usr/bin/env bash
-# Runs one client program, or all, against a broker: run.sh CLIENT|all HOST:PORT [ARGUMENT]. Installs what the client needs (../peers/cache.sh).
+# Runs one client program, or all, against a broker: run.sh CLIENT|all HOST:PORT [ARGUMENT…]. Installs what the client needs (../peers/cache.sh).
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 peers=$here/../peers
 clients="kafka_python aiokafka_client confluent consumer_groups kafkajs java java_groups kcat"
 
-java_client() { # FILE HOST:PORT [ARGUMENT]
-  local classpath
-  classpath=$("$peers/kafka.sh" classpath) || return
-  java -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp "$classpath" "$here/$1" "${@:2}"
+# compiled CLASS CLASSPATH: the directory of a Java program's classes, one for each state of its sources.
+compiled() {
+  local sources=("$here/Checks.java" "$here/$1.java") directory scratch
+  directory=${MILLSTREAM_PEERS:-$HOME/.cache/millstream-peers}/run/classes-$(cat "${sources[@]}" | cksum | cut -d' ' -f1)
+  if [ ! -d "$directory" ]; then
+    scratch=$(mktemp -d "$directory.XXXXXX")
+    javac -proc:none -d "$scratch" -cp "$2" "${sources[@]}" >&2 || { rm -rf "$scratch"; return 1; }
+    mv -T "$scratch" "$directory" 2>/dev/null || rm -rf "$scratch" # another was faster
+  fi
+  echo "$directory"
 }
 
-run() { # CLIENT HOST:PORT [ARGUMENT]
+java_client() { # CLASS [ARGUMENT…]
+  local classpath classes
+  classpath=$(java_classpath "$1") || return
+  classes=$(compiled "$1" "$classpath") || return
+  java -Xmx512m -Dorg.slf4j.simpleLogger.defaultLogLevel="${LOG_LEVEL:-error}" -cp "$classes:$classpath" "$@"
+}
+
+java_classpath() { # CLASS
+  case $1 in
+    WordCount) "$peers/kafka.sh" classpath streams ;;
+    *) "$peers/kafka.sh" classpath ;;
+  esac
+}
+
+java_class() { # CLIENT
+  case $1 in
+    java) echo JavaClient ;;
+    java_groups) echo ConsumerGroups ;;
+    streams) echo WordCount ;;
+  esac
+}
+
+run() { # CLIENT HOST:PORT [ARGUMENT…]
   case $1 in
     kafka_python | aiokafka_client | confluent | consumer_groups) "$peers/python.sh" clients "$here/$1.py" "${@:2}" ;;
     kafkajs) "$peers/node.sh" "$here/kafkajs.mjs" "$2" ;;
-    java) java_client JavaClient.java "$2" ;;
-    java_groups) java_client ConsumerGroups.java "${@:2}" ;;
+    java | java_groups | streams) java_client "$(java_class "$1")" "${@:2}" ;;
     kcat) "$here/kcat.sh" "$2" ;;
-    *) echo "no client $1; there are: $clients" >&2; return 2 ;;
+    *) echo "no client $1; there are: $clients streams" >&2; return 2 ;;
   esac
 }
 
 case ${1:-}/$# in
   ready/2)
-    case $2 in
-      java*) "$peers/kafka.sh" classpath ;;
-      *) echo "no way to prepare $2 alone" >&2; exit 2 ;;
+    case $(java_class "$2") in
+      "") echo "no way to prepare $2 alone" >&2; exit 2 ;;
+      *) class=$(java_class "$2"); classpath=$(java_classpath "$class") || exit; compiled "$class" "$classpath" >/dev/null ;;
     esac ;;
   all/2)
     failed=""
@@ -35,6 +62,6 @@ case ${1:-}/$# in
       run "$client" "$2" || failed+=" $client($?)"
     done
     [ -z "$failed" ] || { echo "failed:$failed" >&2; exit 1; } ;;
-  */2 | */3) run "$@" ;;
-  *) sed -n '2p' "$0" | cut -c3-; exit 2 ;;
+  */[0-1]) sed -n '2p' "$0" | cut -c3-; exit 2 ;;
+  *) run "$@" ;;
 esac

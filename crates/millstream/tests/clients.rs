@@ -99,6 +99,64 @@ mod clients {
         restart_under("java_groups");
     }
 
+    const APPLICATION: &str = "words";
+    const LINES: &str = "8000";
+
+    /// Kafka Streams counts the words of what is fed, with its state in a directory of this name.
+    fn word_count(broker: &str, scratch: &Path, state: &str) -> Process {
+        let directory = scratch.join(state);
+        let mut command = Command::new(in_tests("clients/run.sh"));
+        command.args(["streams", broker, APPLICATION, directory.to_str().expect("a path of text")]);
+        Process::spawn_group(command)
+    }
+
+    fn counted(streams: &mut Process, lines: usize) {
+        for _ in 0..lines {
+            streams.line("counted ");
+        }
+    }
+
+    /// The broker is killed, then Kafka Streams (once with its state kept and once with it lost), then the broker again: each in the
+    /// middle of transactions. Every word is counted once.
+    #[test]
+    fn kafka_streams_counts_words_exactly_once() {
+        if peer("clients/run.sh", &["ready", "streams"]).is_none()
+            || peer("peers/python.sh", &["install", "clients"]).is_none()
+        {
+            return;
+        }
+        let (data, scratch) =
+            (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+        let server = Process::broker(data.path(), &[]);
+        let address = server.kafka.clone();
+        let program = in_tests("kill/word_count.py");
+        let mut command = Command::new(in_tests("peers/python.sh"));
+        command.args(["clients", &program, "feed", &address, APPLICATION, LINES]);
+        let mut feeder = Process::spawn_group(command);
+        feeder.line("created");
+
+        let mut streams = word_count(&address, scratch.path(), "first");
+        counted(&mut streams, 5);
+        server.kill();
+        let server = broker_at(data.path(), &address);
+        counted(&mut streams, 5);
+        streams.kill();
+        let mut streams = word_count(&address, scratch.path(), "first");
+        counted(&mut streams, 5);
+        streams.kill();
+        let mut streams = word_count(&address, scratch.path(), "second");
+        counted(&mut streams, 5);
+        server.kill();
+        let server = broker_at(data.path(), &address);
+
+        feeder.wait().success("the producer of lines");
+        let said = peer("peers/python.sh", &["clients", &program, "check", &address, APPLICATION, LINES]);
+        assert_eq!(said.expect("installed").lines().filter(|line| line.starts_with("ok ")).count(), 2);
+        let said = streams.wait().success("Kafka Streams");
+        assert!(said.contains("ok closed"), "{said}");
+        assert_eq!(server.terminate().code, Some(0), "exit code of a clean stop");
+    }
+
     #[test]
     fn kafkajs() {
         drive("kafkajs");
