@@ -153,9 +153,10 @@ pub struct BrokerConfig {
     pub topic_defaults: BTreeMap<String, String>,
     /// `socket.request.max.bytes`: largest request, checked before anything is reserved for it.
     pub request_bytes_max: usize,
-    /// `queued.max.request.bytes`: request bytes in flight over all connections. Beyond it sockets are not read.
+    /// `queued.max.request.bytes`: request bytes over all connections, half for large requests on their way in and half for produce
+    /// requests that are worked on. Beyond it sockets are not read.
     pub in_flight_bytes_max: usize,
-    /// Request bytes in flight on one connection. Beyond it its socket is not read.
+    /// Bytes of produce requests in flight on one connection. Beyond it its socket is not read.
     pub connection_in_flight_bytes_max: usize,
     /// `fetch.max.bytes`: most bytes of records in one answer (its first batch excepted).
     pub fetch_bytes_max: usize,

@@ -50,6 +50,9 @@ pub(crate) struct Core {
     pub(crate) fetch_sessions: FetchSessions,
     pub(crate) metrics: Metrics,
     pub(crate) buffers: RecordBuffers,
+    /// Bytes of large requests on their way in.
+    pub(crate) receiving_budget: Arc<ByteBudget>,
+    /// Bytes of produce requests that are worked on.
     pub(crate) request_budget: Arc<ByteBudget>,
     /// True once the broker stops.
     pub(crate) stopping: watch::Sender<bool>,
@@ -104,7 +107,8 @@ impl Core {
             fetch_sessions: FetchSessions::new(config.fetch_sessions_max),
             metrics: Metrics::new(),
             buffers: RecordBuffers::new(config.fetched_bytes_max),
-            request_budget: ByteBudget::new(config.in_flight_bytes_max),
+            receiving_budget: ByteBudget::new(config.in_flight_bytes_max / 2),
+            request_budget: ByteBudget::new(config.in_flight_bytes_max / 2),
             stopping: watch::Sender::new(false),
             aborting: watch::Sender::new(false),
             topics: RwLock::new(Arc::new(table)),

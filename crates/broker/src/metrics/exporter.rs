@@ -85,7 +85,8 @@ impl Collector for Exporter {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let Some(core) = self.core.0.upgrade() else { return Ok(()) };
         encode_single(&mut encoder, "kafka_brokers", "Number of brokers", 1)?;
-        let in_flight = i64::try_from(core.request_budget.used_bytes()).unwrap_or(i64::MAX);
+        let in_flight = core.receiving_budget.used_bytes() + core.request_budget.used_bytes();
+        let in_flight = i64::try_from(in_flight).unwrap_or(i64::MAX);
         let help = "Bytes of requests that are not answered yet";
         encode_single(&mut encoder, "millstream_broker_in_flight_bytes", help, in_flight)?;
         let table = core.topics();

@@ -205,7 +205,7 @@ pub(super) static PROPERTIES: &[Property] = {
             "How long a partition remembers a producer that writes nothing and has no open transaction."),
         at_start("queued.max.request.bytes", Long, AtLeast(1),
             |c, value| put(&mut c.in_flight_bytes_max, value), |c| c.in_flight_bytes_max.to_string(),
-            "Request bytes in flight over all connections; beyond it sockets are not read (Kafka: no limit)."),
+            "Request bytes over all connections, half for large requests on their way in and half for produce requests that are worked on; beyond it sockets are not read (Kafka: no limit)."),
         at_start("socket.request.max.bytes", Int, AtLeast(1),
             |c, value| put(&mut c.request_bytes_max, value), |c| c.request_bytes_max.to_string(),
             "Largest request in bytes."),

@@ -69,8 +69,8 @@ impl Connection {
             }
             tokio::select! {
                 biased;
-                finished = poll_fn(|context| self.session.poll_answer(context)), if !self.session.is_idle() => {
-                    if !self.deliver(finished.answer).await {
+                answer = poll_fn(|context| self.session.poll_answer(context)), if !self.session.is_idle() => {
+                    if !self.deliver(answer).await {
                         return;
                     }
                 }
@@ -106,10 +106,6 @@ impl Connection {
         // Only earlier requests of this connection could hold its own budget, and their answers are not collected
         // here; so it is taken only when nothing else is in flight, or when there is room at once.
         let charges = if self.session.is_idle() { charges.await } else { [None, None] };
-        let charges = match charges {
-            [Some(own), Some(shared)] => Some([own, shared]),
-            _ => None,
-        };
         match self.session.start(request, charges) {
             Ok(()) => true,
             Err(error) => {

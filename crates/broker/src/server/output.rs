@@ -9,7 +9,8 @@ use bytes::{Buf as _, Bytes};
 use millstream_wire::frame::Segment;
 use tokio::net::TcpStream;
 
-use super::session::{Answer, Charges, Finished};
+use super::session::Answer;
+
 /// Buffers in one vectored write.
 const WRITE_SLICES_MAX: usize = 64;
 
@@ -18,10 +19,6 @@ const WRITE_SLICES_MAX: usize = 64;
 pub(super) struct Output {
     chunks: VecDeque<Bytes>,
     bytes: usize,
-    /// Bytes ever pushed and ever written: an answer's charges go when the second passes its end.
-    pushed: u64,
-    written: u64,
-    charges: VecDeque<(u64, Charges)>,
 }
 
 impl Output {
@@ -34,8 +31,8 @@ impl Output {
         self.bytes
     }
 
-    pub(super) fn push(&mut self, finished: Finished) {
-        match finished.answer {
+    pub(super) fn push(&mut self, answer: Answer) {
+        match answer {
             Answer::Whole(bytes) => self.push_chunk(bytes),
             Answer::Parts(frame) => {
                 for segment in frame.into_segments() {
@@ -46,18 +43,12 @@ impl Output {
             }
             Answer::Silent | Answer::Close => {}
         }
-        if let Some(charges) = finished.charges
-            && self.written < self.pushed
-        {
-            self.charges.push_back((self.pushed, charges));
-        }
     }
 
     fn push_chunk(&mut self, chunk: Bytes) {
         let size_bytes = chunk.len();
         if size_bytes > 0 {
             self.bytes += size_bytes;
-            self.pushed += size_bytes as u64;
             self.chunks.push_back(chunk);
         }
     }
@@ -80,7 +71,6 @@ impl Output {
 
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
-        self.written += written as u64;
         while let Some(front) = self.chunks.front_mut() {
             if written < front.len() {
                 front.advance(written);
@@ -88,9 +78,6 @@ impl Output {
             }
             written -= front.len();
             self.chunks.pop_front();
-        }
-        while self.charges.front().is_some_and(|(end, _)| *end <= self.written) {
-            self.charges.pop_front();
         }
     }
 }

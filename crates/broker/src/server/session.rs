@@ -61,21 +61,14 @@ pub(crate) enum Handling {
     Later(LaterAnswer),
 }
 
-/// What a request in flight holds of the budgets.
-pub(crate) type Charges = [Charge; 2];
+/// What a request in flight holds of budgets, until its answer is there.
+pub(crate) type Charges = [Option<Charge>; 2];
 
 struct Slot {
     api_key: ApiKey,
     started: Instant,
     handling: Handling,
-    charges: Option<Charges>,
-}
-
-/// An answer in its turn.
-pub(crate) struct Finished {
-    pub(crate) answer: Answer,
-    /// To be held until the answer is written.
-    pub(crate) charges: Option<Charges>,
+    charges: Charges,
 }
 
 /// The requests of a connection that have not been answered yet.
@@ -114,7 +107,7 @@ impl Session {
     ///
     /// # Errors
     /// When the frame is no request of this protocol; the connection has to be closed.
-    pub(crate) fn start(&mut self, frame: Bytes, charges: Option<Charges>) -> Result<(), WireError> {
+    pub(crate) fn start(&mut self, frame: Bytes, charges: Charges) -> Result<(), WireError> {
         let started = Instant::now();
         let frame = RequestFrame::decode(frame)?;
         let api_key = frame.api_key;
@@ -126,19 +119,36 @@ impl Session {
         Ok(())
     }
 
+    /// Lets produce requests end although nobody takes their answers, so that others need not wait for what they hold.
+    pub(crate) fn settle(&mut self, context: &mut Context<'_>) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.api_key == ApiKey::Produce) {
+            if let Handling::Later(future) = &mut slot.handling
+                && let Poll::Ready(answer) = future.as_mut().poll(context)
+            {
+                slot.handling = Handling::Done(answer);
+                slot.charges = [None, None];
+            }
+        }
+    }
+
+    /// Whether a request holds memory that others wait for. Only one that is alone can: produce requests never do.
+    pub(crate) fn overdraws(&self) -> bool {
+        self.slots.front().is_some_and(|slot| slot.charges.iter().flatten().any(Charge::overdraws))
+    }
+
     /// The next answer in order. Pending, without a waker, when nothing is under way.
-    pub(crate) fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Finished> {
+    pub(crate) fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
         let Some(front) = self.slots.front_mut() else { return Poll::Pending };
         if let Handling::Later(future) = &mut front.handling {
             let answer = ready!(future.as_mut().poll(context));
             front.handling = Handling::Done(answer);
         }
         match self.slots.pop_front() {
-            Some(Slot { api_key, started, handling: Handling::Done(answer), charges }) => {
+            Some(Slot { api_key, started, handling: Handling::Done(answer), .. }) => {
                 let metrics = self.core.metrics.api(api_key);
                 metrics.latency_seconds.observe(started.elapsed().as_secs_f64());
                 self.core.metrics.bytes_out.inc_by(answer.size_bytes() as u64);
-                Poll::Ready(Finished { answer, charges })
+                Poll::Ready(answer)
             }
             _ => Poll::Pending,
         }

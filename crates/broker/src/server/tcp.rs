@@ -25,18 +25,22 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
 
 use super::ByteBudget;
-use super::budget::Charge;
+use super::budget::{Charge, FREE_FRAME_BYTES};
 use super::output::Output;
 use super::session::{Answer, Charges, Session, is_produce};
 use crate::api::Caller;
 use crate::core::{Core, TaskPermit};
 
 /// Room for pipelined small requests in one read, in bytes.
-const READ_CHUNK_BYTES: usize = 64 * 1024;
+const READ_CHUNK_BYTES: usize = FREE_FRAME_BYTES;
 /// Most bytes reserved for a large frame before any of it has come: a length costs nothing to claim.
 const RESERVE_BYTES_MAX: usize = 1024 * 1024;
 /// Answers beyond this many bytes wait in their slots until the client has read earlier ones.
 const OUTPUT_BYTES_HIGH: usize = 1024 * 1024;
+/// How long a client may keep memory that others wait for without going on.
+const OVERDRAWN_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a client may leave an answer unread while memory for answers is short.
+const UNREAD_PATIENCE: Duration = Duration::from_secs(10);
 /// Produce requests in a row after which a connection is one that produces. Moving costs as much as a few of them.
 const PRODUCED_TO_MOVE: u32 = 8;
 
@@ -52,6 +56,10 @@ enum End {
     Garbage(WireError),
     /// A request without an answer failed.
     Unanswerable,
+    /// It holds memory that others wait for, and does not go on.
+    Stalled,
+    /// It does not read its answers while memory for answers is short.
+    Unread,
     /// The socket failed.
     Socket(io::Error),
     /// It does not end: other threads are to go on with it.
@@ -134,11 +142,13 @@ struct Connection {
     input: BytesMut,
     /// The frame at the front of the input: its length without the prefix.
     frame_bytes: Option<usize>,
-    connection_charge: Option<Charge>,
-    charges: Option<Charges>,
+    /// What that frame has of the budget for frames on their way in.
+    receiving: Option<Charge>,
     budget: Arc<ByteBudget>,
     output: Output,
     idle: Pin<Box<Sleep>>,
+    /// What `idle` was last set for.
+    patience: Duration,
     last_active: Instant,
     end_of_input: bool,
     stopping: bool,
@@ -150,7 +160,8 @@ struct Connection {
 impl Connection {
     fn new(stream: TcpStream, core: Arc<Core>, caller: Caller) -> Self {
         let now = Instant::now();
-        let idle = Box::pin(tokio::time::sleep_until(now + core.config.connections_max_idle));
+        let patience = core.config.connections_max_idle;
+        let idle = Box::pin(tokio::time::sleep_until(now + patience));
         Self {
             budget: ByteBudget::new(core.config.connection_in_flight_bytes_max),
             session: Session::new(Arc::clone(&core), caller),
@@ -158,10 +169,10 @@ impl Connection {
             stream,
             input: BytesMut::new(),
             frame_bytes: None,
-            connection_charge: None,
-            charges: None,
+            receiving: None,
             output: Output::default(),
             idle,
+            patience,
             last_active: now,
             end_of_input: false,
             stopping: false,
@@ -176,7 +187,7 @@ impl Connection {
         let Some(runtime) = place.runtime(&core) else { return };
         // The socket and the timer become the other runtime's.
         let _entered = runtime.enter();
-        let idle = Box::pin(tokio::time::sleep_until(self.last_active + core.config.connections_max_idle));
+        let idle = Box::pin(tokio::time::sleep_until(self.last_active + self.patience));
         match self.stream.into_std().and_then(TcpStream::from_std) {
             Ok(stream) => {
                 core.spawn_on(runtime, permit, Serving::new(Self { stream, idle, place, ..self }));
@@ -234,70 +245,59 @@ impl Connection {
         let core = Arc::clone(&self.core);
         let _held = core.disks.hold();
         while !self.stopping && self.output.bytes() < OUTPUT_BYTES_HIGH {
-            if !self.take_length(context).map_err(End::Garbage)? {
-                break;
-            }
-            let Some(length) = self.frame_bytes else { break };
+            let Some(length) = self.take_length().map_err(End::Garbage)? else { break };
             if self.input.len() < length || !self.session.can_start(&self.input[..length]) {
                 break;
             }
-            if let Some(place) = self.other_place(is_produce(&self.input[..length])) {
+            let is_produce = is_produce(&self.input[..length]);
+            let Poll::Ready(charges) = self.poll_charges(is_produce, length, context) else { break };
+            if let Some(place) = self.other_place(is_produce) {
                 return Err(End::Moves(place));
             }
             let frame = self.input.split_to(length).freeze();
             self.frame_bytes = None;
-            self.session.start(frame, self.charges.take()).map_err(End::Garbage)?;
+            // Those that may take long keep what they took on their way in.
+            let received = self.receiving.take().filter(|_| !is_produce);
+            let charges = if is_produce { charges } else { [received, None] };
+            self.session.start(frame, charges).map_err(End::Garbage)?;
             progress = true;
         }
         Ok(progress)
     }
 
-    /// Takes the next frame's length off the input and off the budgets; false while either is not there.
-    fn take_length(&mut self, context: &mut Context<'_>) -> Result<bool, WireError> {
-        let length = match self.frame_bytes {
-            Some(length) => length,
-            None => {
-                let Some(prefix) = self.input.first_chunk::<{ frame::LENGTH_BYTES }>() else {
-                    return Ok(false);
-                };
-                let length = frame::frame_length(*prefix, self.core.config.request_bytes_max)?;
-                self.input.advance(frame::LENGTH_BYTES);
-                self.frame_bytes = Some(length);
-                length
-            }
-        };
-        if self.charges.is_some() {
-            return Ok(true);
+    /// Takes the next frame's length off the input.
+    fn take_length(&mut self) -> Result<Option<usize>, WireError> {
+        if self.frame_bytes.is_none()
+            && let Some(prefix) = self.input.first_chunk::<{ frame::LENGTH_BYTES }>()
+        {
+            let length = frame::frame_length(*prefix, self.core.config.request_bytes_max)?;
+            self.input.advance(frame::LENGTH_BYTES);
+            self.frame_bytes = Some(length);
         }
-        let own = match self.connection_charge.take() {
-            Some(charge) => charge,
-            None => match self.budget.poll_take(length, context) {
-                Poll::Ready(charge) => charge,
-                Poll::Pending => return Ok(false),
-            },
-        };
-        match self.core.request_budget.poll_take(length, context) {
-            Poll::Ready(shared) => {
-                self.charges = Some([own, shared]);
-                Ok(true)
-            }
-            Poll::Pending => {
-                self.connection_charge = Some(own);
-                Ok(false)
-            }
+        Ok(self.frame_bytes)
+    }
+
+    /// What a request takes of the budgets to begin.
+    fn poll_charges(&mut self, is_produce: bool, length: usize, context: &Context<'_>) -> Poll<Charges> {
+        if !is_produce {
+            return Poll::Ready([None, None]);
         }
+        let own = ready!(self.budget.poll_take(length, context));
+        let shared = ready!(self.core.request_budget.poll_take(length, context));
+        Poll::Ready([Some(own), Some(shared)])
     }
 
     fn collect_answers(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
         let mut progress = false;
         while self.output.bytes() < OUTPUT_BYTES_HIGH {
-            let Poll::Ready(finished) = self.session.poll_answer(context) else { break };
-            if matches!(finished.answer, Answer::Close) {
+            let Poll::Ready(answer) = self.session.poll_answer(context) else { return Ok(progress) };
+            if matches!(answer, Answer::Close) {
                 return Err(End::Unanswerable);
             }
-            self.output.push(finished);
+            self.output.push(answer);
             progress = true;
         }
+        self.session.settle(context);
         Ok(progress)
     }
 
@@ -321,7 +321,7 @@ impl Connection {
 
     fn read(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
         let mut progress = false;
-        while let Some(room) = self.room_to_read() {
+        while let Some(room) = self.room_to_read(context) {
             self.input.reserve(room);
             // This way of reading knows that the socket is empty when it has filled only a part of the room.
             match std::pin::pin!(self.stream.read_buf(&mut self.input)).poll(context) {
@@ -343,31 +343,60 @@ impl Connection {
     }
 
     /// How many bytes to make room for, or none when reading has to wait.
-    fn room_to_read(&self) -> Option<usize> {
+    fn room_to_read(&mut self, context: &Context<'_>) -> Option<usize> {
         if self.end_of_input || self.stopping || self.output.bytes() >= OUTPUT_BYTES_HIGH {
             return None;
         }
-        match self.frame_bytes {
-            // The budgets have room for this frame, so all of it may come.
-            Some(length) if self.charges.is_some() => match length.saturating_sub(self.input.len()) {
-                0 if self.input.len() >= length + READ_CHUNK_BYTES => None,
-                0 => Some(READ_CHUNK_BYTES),
-                missing => Some(missing.min(RESERVE_BYTES_MAX)),
-            },
-            Some(_) => None,
-            None => Some(READ_CHUNK_BYTES),
+        let Some(length) = self.frame_bytes else { return Some(READ_CHUNK_BYTES) };
+        let received = self.input.len();
+        if length <= received || length <= FREE_FRAME_BYTES {
+            // A frame that has to wait holds no more than some of what follows it up.
+            return (received < length + READ_CHUNK_BYTES).then_some(READ_CHUNK_BYTES);
         }
+        let mut taken = self.receiving.as_ref().map_or(0, Charge::bytes);
+        if taken <= received {
+            taken = length.min(received + RESERVE_BYTES_MAX);
+            let grown = self.core.receiving_budget.poll_grow(&mut self.receiving, taken, context);
+            if grown.is_pending() {
+                return None;
+            }
+        }
+        Some(taken - received)
+    }
+
+    /// Whether others wait for memory that this connection holds.
+    fn overdraws(&self) -> bool {
+        self.receiving.as_ref().is_some_and(Charge::overdraws) || self.session.overdraws()
     }
 
     fn poll_idle(&mut self, context: &mut Context<'_>, quiet: bool) -> Poll<End> {
+        let limit = self.core.config.connections_max_idle;
+        let overdraws = self.overdraws();
+        let patience = match (overdraws, self.output.is_empty()) {
+            (true, _) => OVERDRAWN_PATIENCE,
+            (false, false) => UNREAD_PATIENCE.min(limit),
+            (false, true) => limit,
+        };
+        if patience != self.patience {
+            self.patience = patience;
+            self.idle.as_mut().reset(self.last_active + patience);
+        }
         while self.idle.as_mut().poll(context).is_ready() {
-            let limit: Duration = self.core.config.connections_max_idle;
+            let now = Instant::now();
+            let silent = now - self.last_active;
+            if overdraws && silent >= patience {
+                return Poll::Ready(End::Stalled);
+            }
+            if !self.output.is_empty() && silent >= patience && self.core.buffers.is_short() {
+                return Poll::Ready(End::Unread);
+            }
             // A request that is being worked on keeps its connection, whatever it waits for.
-            let base = if self.session.is_idle() { self.last_active } else { Instant::now() };
-            if base + limit <= Instant::now() {
+            let waits = !self.session.is_idle();
+            if !waits && silent >= limit {
                 return Poll::Ready(if quiet { End::Idle } else { End::Closed });
             }
-            self.idle.as_mut().reset(base + limit);
+            let next = self.last_active + patience;
+            self.idle.as_mut().reset(if waits || next <= now { now + patience } else { next });
         }
         Poll::Pending
     }
@@ -385,6 +414,12 @@ impl Connection {
             }
             End::Unanswerable => {
                 tracing::info!(%host, listener, "connection closed, a request has no answer but failed");
+            }
+            End::Stalled => {
+                tracing::warn!(%host, listener, "connection closed, it keeps memory that others wait for");
+            }
+            End::Unread => {
+                tracing::warn!(%host, listener, "connection closed, it leaves answers unread while memory is short");
             }
             End::Moves(_) => {}
             End::Socket(error) => tracing::debug!(%host, listener, %error, "connection lost"),

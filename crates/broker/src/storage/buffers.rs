@@ -18,6 +18,9 @@ use crate::server::Records;
 const POOLED_BYTES_MIN: usize = 64 * 1024;
 /// Size classes: 64 KiB to 64 MiB, by powers of two.
 const CLASSES: usize = 11;
+/// The part of what is left that one answer may have. With the defaults, the largest answers are not cut while less than a
+/// seventh is out.
+const ANSWER_SHARE: usize = 4;
 /// Bytes that wait for their next use at most.
 const IDLE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -46,9 +49,14 @@ impl RecordBuffers {
         Self { shared: Arc::default(), limit_bytes }
     }
 
-    /// How many bytes an answer may have now.
+    /// How many bytes an answer may have now: a part of what is left, so that a few slow readers do not take all of it.
     pub(crate) fn allowance(&self) -> usize {
-        self.limit_bytes.saturating_sub(self.shared.out_bytes.load(Ordering::Relaxed))
+        self.limit_bytes.saturating_sub(self.shared.out_bytes.load(Ordering::Relaxed)) / ANSWER_SHARE
+    }
+
+    /// Whether so much is out that answers shrink.
+    pub(crate) fn is_short(&self) -> bool {
+        self.shared.out_bytes.load(Ordering::Relaxed) > self.limit_bytes / 2
     }
 
     /// Reads slices of files into one buffer. Waits for the disk.
@@ -161,14 +169,16 @@ mod tests {
         let buffers = RecordBuffers::new(1 << 20);
         let first = buffers.take(100_000);
         let place = first.memory.as_ptr();
-        assert_eq!(buffers.allowance(), (1 << 20) - (128 << 10));
+        assert_eq!(buffers.allowance(), ((1 << 20) - (128 << 10)) / ANSWER_SHARE);
+        assert!(!buffers.is_short());
         drop(first);
-        assert_eq!(buffers.allowance(), 1 << 20);
+        assert_eq!(buffers.allowance(), (1 << 20) / ANSWER_SHARE);
         let second = buffers.take(70_000);
         assert_eq!(second.memory.as_ptr(), place, "the same memory");
         assert_eq!(second.as_ref().len(), 70_000);
         let large = buffers.take(2 << 20);
         assert_eq!(buffers.allowance(), 0);
+        assert!(buffers.is_short());
         drop((second, large));
         buffers.trim();
         assert_eq!(buffers.shared.idle.lock().bytes, 0);
