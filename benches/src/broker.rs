@@ -1,188 +1,152 @@
 //! Our broker beside Apache Kafka and beside the floor: MB of records per CPU-second of the broker, produced and fetched.
 //!
-//! The client is the same for both brokers: Kafka's own performance tools, acks 1, `linger.ms=5`, `batch.size=256 KiB`, four
-//! partitions; neither broker syncs. Both stay up through all rounds, so that Kafka is warm. Fetches are those of a consumer group that
-//! reads what was just produced, from the page cache. `single` sends each record in a batch of its own
-//! (`batch.size=0`), which Java's producer puts into requests with one for each partition.
+//! The client is the same for all three: Kafka's own performance tools, acks 1. All stay up through all rounds of a cell, so that
+//! Kafka is warm. Fetches are those of a consumer group that reads what was just produced, from the page cache. In the `single` cells each
+//! record is a batch of its own (`batch.size=0`), of which Java's producer puts one for each partition into a request. Where our
+//! broker syncs, so does Kafka: every append before it is acknowledged (`flush.messages=1`) or every second (`flush.ms=1000`).
 
 use std::path::Path;
 
-use anyhow::ensure;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use crate::comparison::{Metric, Rounds, Side, compare};
+use crate::comparison::{Rounds, Side, compare_to_rows};
 use crate::floor;
-use crate::kafka::Connection;
-use crate::millstream::{Binary, Server};
-use crate::peers::{Kafka, kafka_tool};
-use crate::process;
+use crate::millstream::{Binary, Fsync, Server};
+use crate::peers::Kafka;
+use cells::{CELLS, Cell, Compression};
+use subject::Subject;
 
-const PARTITIONS: u32 = 4;
-const SINGLE_RECORD_BYTES: u64 = 100;
+mod cells;
+mod subject;
 
-/// Our broker beside Apache Kafka, in MB per CPU-second of the broker
+/// Our broker beside Apache Kafka, per CPU-second of the broker
 #[derive(Debug, Args)]
 pub(crate) struct Broker {
-    /// What to measure
-    #[arg(long, value_enum, value_delimiter = ',', default_values = ["small", "large", "single"])]
-    loads: Vec<Load>,
+    /// Which cells to measure; all of them by default, or `1kib` when the options below change one
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = Cell::named)]
+    cells: Vec<Cell>,
     /// MB of records to produce and fetch in a round (`single`: thousand records)
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 500)]
     amount: u64,
     /// Leave our side out
     #[arg(long)]
     peer_only: bool,
+    #[command(flatten)]
+    changes: Changes,
     #[command(flatten)]
     rounds: Rounds,
     #[command(flatten)]
     binary: Binary,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Load {
-    /// Records of 100 bytes
-    Small,
-    /// Records of 1 KiB
-    Large,
-    /// Batches of one record of 100 bytes
-    Single,
+/// What is other than the cells say; they lose their goals then.
+#[derive(Debug, Args)]
+struct Changes {
+    /// Size of a record's value
+    #[arg(long)]
+    record_bytes: Option<u64>,
+    /// `batch.size`; 0 for one record a batch
+    #[arg(long)]
+    batch_bytes: Option<u32>,
+    /// `compression.type`
+    #[arg(long, value_enum)]
+    compression: Option<Compression>,
+    /// Partitions of the topic
+    #[arg(long)]
+    partitions: Option<u32>,
+    /// When both brokers sync
+    #[arg(long, value_enum)]
+    fsync: Option<Fsync>,
 }
 
-impl Load {
-    fn record_bytes(self) -> u64 {
-        match self {
-            Self::Small | Self::Single => SINGLE_RECORD_BYTES,
-            Self::Large => 1_024,
-        }
+impl Changes {
+    fn is_none(&self) -> bool {
+        let Self { record_bytes, batch_bytes, compression, partitions, fsync } = self;
+        record_bytes.is_none()
+            && batch_bytes.is_none()
+            && compression.is_none()
+            && partitions.is_none()
+            && fsync.is_none()
     }
 
-    fn records(self, amount: u64) -> u64 {
-        match self {
-            Self::Small | Self::Large => amount * 1_000_000 / self.record_bytes(),
-            Self::Single => amount * 1_000,
+    fn apply(&self, cell: Cell) -> Cell {
+        if self.is_none() {
+            return cell;
         }
-    }
-
-    fn title(self) -> &'static str {
-        match self {
-            Self::Small => "broker, records of 100 bytes",
-            Self::Large => "broker, records of 1 KiB",
-            Self::Single => "broker, batches of one record of 100 bytes",
-        }
-    }
-
-    fn metrics(self) -> Vec<Metric> {
-        let produce = Metric::higher("produce", "MB per CPU-second");
-        let fetch = Metric::higher("fetch", "MB per CPU-second").goal("kafka", 1.0).goal("floor", 0.95);
-        match self {
-            Self::Small => vec![produce.goal("kafka", 3.5), fetch],
-            Self::Large => vec![produce.goal("floor", 0.75), fetch],
-            Self::Single => {
-                vec![Metric::higher("produce", "thousand records per CPU-second").goal("kafka", 5.0)]
-            }
+        Cell {
+            record_bytes: self.record_bytes.unwrap_or(cell.record_bytes),
+            batch_bytes: self.batch_bytes.unwrap_or(cell.batch_bytes),
+            compression: self.compression.unwrap_or(cell.compression),
+            partitions: self.partitions.unwrap_or(cell.partitions),
+            fsync: self.fsync.unwrap_or(cell.fsync),
+            goals: &[],
+            ..cell
         }
     }
 }
 
-/// A broker that runs.
+/// The sides of a cell, as far as they are the same for several.
 #[derive(Debug)]
-struct Subject {
-    address: String,
-    pid: u32,
-    topics: u64,
+struct Brokers {
+    kafka: Kafka,
+    floor: floor::Server,
+    /// Ours, by policy, since they are a setting of the whole broker.
+    ours: Vec<(Fsync, Server)>,
 }
 
-impl Subject {
-    /// Produces to a new topic, fetches it, and deletes it.
-    fn measure(&mut self, load: Load, amount: u64) -> anyhow::Result<Vec<f64>> {
-        self.topics += 1;
-        let topic = format!("bench-{}", self.topics);
-        let records = load.records(amount);
-        let mut connection = Connection::open(&self.address)?;
-        connection.create_topic(&topic, PARTITIONS)?;
-
-        let produced = self.cpu_seconds(|subject| subject.produce(load, &topic, records))?;
-        let found = connection.record_count(&topic)?;
-        ensure!(found == Some(records), "{} has {found:?} of {records} records", self.address);
-        let megabytes = (records * load.record_bytes()) as f64 / 1e6;
-        let figures = match load {
-            Load::Single => vec![records as f64 / 1e3 / produced],
-            Load::Small | Load::Large => {
-                let fetched = self.cpu_seconds(|subject| subject.fetch(&topic, records))?;
-                vec![megabytes / produced, megabytes / fetched]
-            }
-        };
-        connection.delete_topic(&topic)?;
-        Ok(figures)
+impl Brokers {
+    fn start(directory: &Path) -> anyhow::Result<Self> {
+        // Without the first, Kafka never looks for topics whose time to sync has come.
+        let kafka = Kafka::start_with(&[("log.flush.scheduler.interval.ms", "1000")])?;
+        Ok(Self { kafka, floor: floor::Server::start(&directory.join("floor"))?, ours: Vec::new() })
     }
 
-    fn cpu_seconds(&self, work: impl FnOnce(&Self) -> anyhow::Result<()>) -> anyhow::Result<f64> {
-        let before = process::cpu_time(self.pid)?;
-        work(self)?;
-        Ok((process::cpu_time(self.pid)? - before).as_secs_f64())
+    /// Our broker under a policy, started when it is first asked for.
+    fn ours(&mut self, binary: &Binary, directory: &Path, fsync: Fsync) -> anyhow::Result<(String, u32)> {
+        if !self.ours.iter().any(|(policy, _)| *policy == fsync) {
+            let server = Server::start_with_fsync(binary, &directory.join(fsync.name()), fsync)?;
+            self.ours.push((fsync, server));
+        }
+        let found = self.ours.iter().find(|(policy, _)| *policy == fsync);
+        found
+            .map(|(_, server)| (server.address().to_owned(), server.pid()))
+            .ok_or_else(|| anyhow::anyhow!("our broker did not start"))
     }
-
-    fn produce(&self, load: Load, topic: &str, records: u64) -> anyhow::Result<()> {
-        let (records, size) = (records.to_string(), load.record_bytes().to_string());
-        let batching = match load {
-            Load::Small | Load::Large => ["linger.ms=5", "batch.size=262144"],
-            Load::Single => ["linger.ms=0", "batch.size=0"],
-        };
-        let mut arguments = vec!["--bootstrap-server", &self.address, "--topic", topic];
-        arguments.extend(["--num-records", &records, "--record-size", &size, "--throughput", "-1"]);
-        arguments.extend(["--command-property", "acks=1"]);
-        arguments.extend(batching);
-        kafka_tool("org.apache.kafka.tools.ProducerPerformance", &arguments)?;
-        Ok(())
-    }
-
-    fn fetch(&self, topic: &str, records: u64) -> anyhow::Result<()> {
-        let records = records.to_string();
-        let arguments = ["--bootstrap-server", &self.address, "--topic", topic, "--group", topic];
-        let amount = ["--num-records", &records, "--timeout", "60000"];
-        kafka_tool("org.apache.kafka.tools.ConsumerPerformance", &[&arguments[..], &amount[..]].concat())?;
-        Ok(())
-    }
-}
-
-/// The same bytes through the floor.
-fn measure_floor(directory: &Path, load: Load, amount: u64) -> anyhow::Result<Vec<f64>> {
-    let file = directory.join("floor");
-    if load == Load::Single {
-        let requests = load.records(amount) as usize / floor::REQUEST_BATCHES;
-        let answered = floor::measure_answer(&file, requests)?.cpu.as_secs_f64();
-        std::fs::remove_file(&file)?;
-        return Ok(vec![(requests * floor::REQUEST_BATCHES) as f64 / 1e3 / answered]);
-    }
-    let chunks = (load.records(amount) * load.record_bytes()) as usize / floor::CHUNK_BYTES;
-    let megabytes = (chunks * floor::CHUNK_BYTES) as f64 / 1e6;
-    let received = floor::measure_receive(&file, chunks)?.cpu.as_secs_f64();
-    let sent = floor::measure_send(&file)?.cpu.as_secs_f64();
-    std::fs::remove_file(&file)?;
-    Ok(vec![megabytes / received, megabytes / sent])
 }
 
 impl Broker {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
-        let directory = tempfile::tempdir()?;
-        let ours = if self.peer_only {
-            None
-        } else {
-            Some(Server::start(&self.binary, &directory.path().join("data"))?)
+    fn chosen(&self) -> anyhow::Result<Vec<Cell>> {
+        let cells = match (self.cells.is_empty(), self.changes.is_none()) {
+            (false, _) => self.cells.clone(),
+            (true, true) => CELLS.to_vec(),
+            (true, false) => vec![Cell::named("1kib").map_err(anyhow::Error::msg)?],
         };
-        let kafka = Kafka::start()?;
-        for load in &self.loads {
-            let (load, amount) = (*load, self.amount);
+        Ok(cells.into_iter().map(|cell| self.changes.apply(cell)).collect())
+    }
+
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let cells = self.chosen()?;
+        let directory = tempfile::tempdir()?;
+        let directory = directory.path();
+        let mut brokers = Brokers::start(directory)?;
+        let mut rows = Vec::new();
+        for cell in cells {
+            let amount = self.amount;
+            let side = |name, mut subject: Subject| Side::new(name, move || subject.measure(&cell, amount));
+            let subject = |address: &str, pid| Subject::new(address, pid, directory.to_owned());
             let mut sides = Vec::new();
-            if let Some(ours) = &ours {
-                let mut subject = Subject { address: ours.address().to_owned(), pid: ours.pid(), topics: 0 };
-                sides.push(Side::new("millstream", move || subject.measure(load, amount)));
+            if !self.peer_only {
+                let (address, pid) = brokers.ours(&self.binary, directory, cell.fsync)?;
+                sides.push(side("millstream", subject(&address, pid)));
             }
-            let mut peer = Subject { address: kafka.address().to_owned(), pid: kafka.pid()?, topics: 0 };
-            sides.push(Side::new("kafka", move || peer.measure(load, amount)));
-            sides.push(Side::new("floor", || measure_floor(directory.path(), load, amount)));
-            compare(load.title(), self.rounds, load.metrics(), sides)?;
+            let kafka = &brokers.kafka;
+            sides.push(side("kafka", subject(kafka.address(), kafka.pid()?).of_kafka(cell.fsync)));
+            if cell.has_floor() {
+                sides.push(side("floor", subject(brokers.floor.address(), brokers.floor.pid())));
+            }
+            rows.push(compare_to_rows(cell.name, &cell.title(), self.rounds, cell.metrics(), sides)?);
         }
+        println!("\n{}", rows.concat());
         Ok(())
     }
 }

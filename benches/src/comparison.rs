@@ -91,10 +91,21 @@ pub(crate) fn compare(
     metrics: Vec<Metric>,
     sides: Vec<Side<'_>>,
 ) -> anyhow::Result<()> {
+    compare_to_rows("", title, rounds, metrics, sides).map(drop)
+}
+
+/// As [`compare`]; returns rows of a Markdown table with the label, for a table of several comparisons.
+pub(crate) fn compare_to_rows(
+    label: &str,
+    title: &str,
+    rounds: Rounds,
+    metrics: Vec<Metric>,
+    sides: Vec<Side<'_>>,
+) -> anyhow::Result<String> {
     let comparison = alternate(title, rounds, metrics, sides)?;
     print!("{}", comparison.table());
     println!("{}", comparison.json());
-    Ok(())
+    Ok(comparison.rows(label))
 }
 
 /// Measures the sides in turn by one metric; prints each round, and gives each side's median.
@@ -193,6 +204,21 @@ impl Comparison {
                 }
                 text.push('\n');
             }
+        }
+        text
+    }
+
+    /// A row of a Markdown table for each metric: every side's median and range, then the ratios to each of the others.
+    fn rows(&self, label: &str) -> String {
+        let spread = |spread: Spread| {
+            format!("{} ({}–{})", number(spread.median), number(spread.least), number(spread.largest))
+        };
+        let mut text = String::new();
+        for (at, metric) in self.metrics.iter().enumerate() {
+            let sides = (0..self.sides.len()).map(|side| Spread::of(&self.figures_of(side, at)));
+            let ratios = (1..self.sides.len()).map(|side| Spread::of(&self.ratios_to(side, at)));
+            let cells: Vec<String> = sides.chain(ratios).map(spread).collect();
+            let _ = writeln!(text, "| {label} | {} | {} |", metric.name, cells.join(" | "));
         }
         text
     }

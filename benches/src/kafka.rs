@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use millstream_wire::ErrorCode;
 use millstream_wire::frame::{LENGTH_BYTES, decode_response, encode_request, frame_length};
-use millstream_wire::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
+use millstream_wire::messages::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use millstream_wire::messages::delete_topics::DeleteTopicsRequest;
 use millstream_wire::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsTopic,
@@ -92,10 +92,25 @@ impl Connection {
 
     /// Makes a topic and waits until its partitions can be written to.
     pub(crate) fn create_topic(&mut self, topic: &str, partitions: u32) -> anyhow::Result<()> {
+        self.create_topic_with(topic, partitions, &[])
+    }
+
+    /// As [`Connection::create_topic`], with settings of the topic.
+    pub(crate) fn create_topic_with(
+        &mut self,
+        topic: &str,
+        partitions: u32,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<()> {
+        let setting = |(name, value): &(&str, &str)| CreatableTopicConfig {
+            name: (*name).to_owned(),
+            value: Some((*value).to_owned()),
+        };
         let creatable = CreatableTopic {
             name: topic.to_owned(),
             num_partitions: partitions.try_into()?,
             replication_factor: 1,
+            configs: settings.iter().map(setting).collect(),
             ..CreatableTopic::default()
         };
         let request = CreateTopicsRequest { topics: vec![creatable], ..CreateTopicsRequest::default() };

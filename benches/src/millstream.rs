@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::process::{self, Usage};
 
@@ -43,6 +43,36 @@ impl Binary {
     }
 }
 
+/// When records are synced to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Fsync {
+    /// When the system wants to, as Apache Kafka does by default
+    None,
+    /// Every second
+    Interval,
+    /// Before they are acknowledged
+    Group,
+}
+
+impl Fsync {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Interval => "interval",
+            Self::Group => "group",
+        }
+    }
+
+    /// Settings of a topic of Apache Kafka that promise as much.
+    pub(crate) fn kafka_settings(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::None => &[],
+            Self::Interval => &[("flush.ms", "1000")],
+            Self::Group => &[("flush.messages", "1")],
+        }
+    }
+}
+
 /// A running `millstream start` with ports that the system picked; it ends with its handle.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -51,29 +81,27 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts on a data directory and waits for the line that says it is ready. Data is synced as Kafka does by default: not at all.
+    /// Starts on a data directory and waits for the line that says it is ready. Data is not synced.
     pub(crate) fn start(binary: &Binary, data: &Path) -> anyhow::Result<Self> {
-        Self::spawn(Command::new(binary.path()?), data)
+        Self::start_with_fsync(binary, data, Fsync::None)
+    }
+
+    /// As [`Server::start`], with another policy.
+    pub(crate) fn start_with_fsync(binary: &Binary, data: &Path, fsync: Fsync) -> anyhow::Result<Self> {
+        Self::spawn(Command::new(binary.path()?), data, fsync)
     }
 
     /// As [`Server::start`], with at most so many files open at a time.
     pub(crate) fn start_with_files(binary: &Binary, data: &Path, files_max: u32) -> anyhow::Result<Self> {
         let mut command = Command::new("bash");
         command.args(["-c", &format!(r#"ulimit -n {files_max} && exec "$0" "$@""#)]).arg(binary.path()?);
-        Self::spawn(command, data)
+        Self::spawn(command, data, Fsync::None)
     }
 
-    fn spawn(mut command: Command, data: &Path) -> anyhow::Result<Self> {
+    fn spawn(mut command: Command, data: &Path, fsync: Fsync) -> anyhow::Result<Self> {
         let mut child = command
-            .args([
-                "start",
-                "--kafka-listener",
-                "127.0.0.1:0",
-                "--http-listener",
-                "127.0.0.1:0",
-                "--fsync",
-                "none",
-            ])
+            .args(["start", "--kafka-listener", "127.0.0.1:0", "--http-listener", "127.0.0.1:0"])
+            .args(["--fsync", fsync.name()])
             .arg("--data-dir")
             .arg(data)
             .stdin(Stdio::null())

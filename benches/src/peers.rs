@@ -103,7 +103,13 @@ pub(crate) struct Kafka(Server);
 
 impl Kafka {
     pub(crate) fn start() -> anyhow::Result<Self> {
-        Ok(Self(Server::start("kafka.sh", &[], &[])?))
+        Self::start_with(&[])
+    }
+
+    /// As [`Kafka::start`], with settings of the node.
+    pub(crate) fn start_with(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let lines: Vec<String> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        Ok(Self(Server::start("kafka.sh", &[], &[("KAFKA_SETTINGS", &lines.join("\n"))])?))
     }
 
     pub(crate) fn address(&self) -> &str {

@@ -9,7 +9,7 @@
 #   kafka.sh classpath [streams]  for programs that use the Java client, or Kafka Streams (75 MB more, RocksDB)
 #   kafka.sh tool CLASS ARGS…     one of Kafka's programs, e.g. kafka.tools.DumpLogSegments --files …
 #   kafka.sh definitions DIR      unpacks the definitions of Kafka's messages (JSON) from the jars into DIR
-# KAFKA_HEAP (default "-Xms256m -Xmx1g") sets the node's heap. A topic is auto-created with one partition.
+# KAFKA_HEAP (default "-Xms256m -Xmx1g") sets the node's heap, KAFKA_SETTINGS adds lines to its properties. A topic is auto-created with one partition.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cache.sh"
@@ -38,6 +38,7 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+${KAFKA_SETTINGS:-}
 P
   java $quiet -cp "$lib/*" kafka.tools.StorageTool format -t bWlsbHN0cmVhbS1wZWVyMQ -c "$2/server.properties" \
     >"$2/format.log" 2>&1 || fail "cannot format the data directory; see $2/format.log"

@@ -28,6 +28,10 @@ fn sides_alternate_and_warm_ups_do_not_count() {
     assert_eq!(peer["ratios"], json!([3.0, 2.0, 8.0]));
     assert_eq!(peer["ratio_median"], json!(3.0));
     assert_eq!(peer["ratio_goal"], json!(2.5));
+    assert_eq!(
+        comparison.rows("job"),
+        "| job | events | 30.0 (20.0–40.0) | 10.0 (5.00–10.0) | 3.00 (2.00–8.00) |\n"
+    );
     let table = comparison.table();
     assert!(table.contains("ours is 3.00× as good (2.00–8.00), goal 2.5×"), "{table}");
 }
