@@ -3,7 +3,7 @@
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 peers=$here/../peers
-clients="kafka_python aiokafka_client confluent consumer_groups kafkajs java java_groups kcat"
+clients="kafka_python aiokafka_client confluent consumer_groups kafkajs java java_groups java_quotas kcat"
 
 # compiled CLASS CLASSPATH: the directory of a Java program's classes, one for each state of its sources.
 compiled() {
@@ -35,6 +35,7 @@ java_class() { # CLIENT
   case $1 in
     java) echo JavaClient ;;
     java_groups) echo ConsumerGroups ;;
+    java_quotas) echo Quotas ;;
     streams) echo WordCount ;;
   esac
 }
@@ -43,7 +44,7 @@ run() { # CLIENT HOST:PORT [ARGUMENT…]
   case $1 in
     kafka_python | aiokafka_client | confluent | consumer_groups) "$peers/python.sh" clients "$here/$1.py" "${@:2}" ;;
     kafkajs) "$peers/node.sh" "$here/kafkajs.mjs" "$2" ;;
-    java | java_groups | streams) java_client "$(java_class "$1")" "${@:2}" ;;
+    java | java_groups | java_quotas | streams) java_client "$(java_class "$1")" "${@:2}" ;;
     kcat) "$here/kcat.sh" "$2" ;;
     *) echo "no client $1; there are: $clients streams" >&2; return 2 ;;
   esac

@@ -40,6 +40,8 @@ mod k44_incremental_alter_configs;
 mod k45_alter_partition_reassignments;
 mod k46_list_partition_reassignments;
 mod k47_offset_delete;
+mod k48_describe_client_quotas;
+mod k49_alter_client_quotas;
 mod k55_describe_quorum;
 mod k57_update_features;
 mod k60_describe_cluster;
@@ -59,10 +61,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use millstream_wire::frame::{self, RequestFrame};
-use millstream_wire::protocol::Request;
+use millstream_wire::protocol::{Message as _, Request};
 use millstream_wire::{ApiKey, ErrorCode, VersionRange, WireError};
 
 use crate::core::Core;
+use crate::quotas::Metered;
 use crate::server::{Answer, Handling};
 
 /// What "not asked for" looks like where a response has authorized operations.
@@ -77,11 +80,20 @@ pub(crate) struct Caller {
     pub(crate) listener: usize,
 }
 
+impl Caller {
+    /// The user's name: Kafka's for one who has not said who it is, since nobody can yet.
+    #[expect(clippy::unused_self, reason = "every connection will have its own user once they authenticate")]
+    pub(crate) fn user(&self) -> &str {
+        "ANONYMOUS"
+    }
+}
+
 /// A request with where it came from.
-#[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) frame: RequestFrame,
     pub(crate) caller: Arc<Caller>,
+    /// What counts for it, if anybody has a quota.
+    pub(crate) metered: Option<Arc<Metered>>,
 }
 
 impl Call {
@@ -165,6 +177,8 @@ pub(crate) const APIS: &[Api] = &[
     k45_alter_partition_reassignments::API,
     k46_list_partition_reassignments::API,
     k47_offset_delete::API,
+    k48_describe_client_quotas::API,
+    k49_alter_client_quotas::API,
     k55_describe_quorum::API,
     k57_update_features::API,
     k60_describe_cluster::API,
@@ -209,16 +223,18 @@ where
     check_offered(R::API_KEY, call.version())?;
     let request = call.frame.decode_body::<R>()?;
     let (version, correlation_id) = (call.version(), call.frame.correlation_id);
-    let encode = move |response: R::Response| match frame::encode_response(
-        &response,
-        R::API_KEY,
-        version,
-        correlation_id,
-    ) {
-        Ok(bytes) => Answer::Whole(bytes),
-        Err(error) => {
-            tracing::error!(api = R::API_KEY.name(), version, %error, "response cannot be encoded");
-            Answer::Close
+    // Between brokers, as in Kafka, no quota holds.
+    let metered = call.metered.clone().filter(|_| R::API_KEY != ApiKey::WriteTxnMarkers);
+    let encode = move |mut response: R::Response| {
+        if let Some(metered) = &metered {
+            response.set_throttle_time_ms(metered.settle());
+        }
+        match frame::encode_response(&response, R::API_KEY, version, correlation_id) {
+            Ok(bytes) => Answer::Whole(bytes),
+            Err(error) => {
+                tracing::error!(api = R::API_KEY.name(), version, %error, "response cannot be encoded");
+                Answer::Close
+            }
         }
     };
     Ok(match handle(core, &call, request) {

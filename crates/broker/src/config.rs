@@ -14,6 +14,7 @@ use std::time::Duration;
 use millstream_log::{CompactionOptions, FsyncPolicy};
 
 use crate::error::{BrokerError, Result};
+use crate::quotas::{QuotaWindows, Windows};
 
 /// A socket that clients connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,6 +208,9 @@ pub struct BrokerConfig {
     pub checkpoint_interval: Duration,
     /// `num.io.threads`: threads that write and read files. A partition is written by one of them.
     pub disk_threads: usize,
+    /// `quota.window.num`, `quota.window.size.seconds` and those of `controller.quota.window`: over which time it is reckoned what
+    /// clients with quotas use.
+    pub quota_windows: QuotaWindows,
     /// How long a stopping broker waits for its connections.
     pub shutdown_timeout: Duration,
 }
@@ -215,6 +219,7 @@ impl BrokerConfig {
     /// The defaults, with everything kept in `data_dir` and no listener.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         const MIB: usize = 1024 * 1024;
+        const QUOTA_WINDOWS: Windows = Windows { samples: 11, window_ms: 1000 };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             data_dir: data_dir.into(),
@@ -251,6 +256,7 @@ impl BrokerConfig {
             producer_id_expiration: Duration::from_secs(24 * 60 * 60),
             checkpoint_interval: Duration::from_secs(60),
             disk_threads: (cores / 2).clamp(1, 8),
+            quota_windows: QuotaWindows { clients: QUOTA_WINDOWS, mutations: QUOTA_WINDOWS },
             shutdown_timeout: Duration::from_secs(5),
         }
     }

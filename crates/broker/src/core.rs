@@ -3,12 +3,13 @@
 //! Topics are changed here and nowhere else: one change at a time, on a disk thread, and then a new [`TopicTable`] for
 //! everybody.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
 use millstream_log::config::ConfigMap;
-use millstream_log::metadata::{ConfigResource, MetadataRecord};
+use millstream_log::metadata::{ConfigResource, MetadataRecord, QuotaEntity};
 use millstream_log::{Clock, LogStore, NewTopic};
 use millstream_wire::ErrorCode;
 use parking_lot::{Mutex, RwLock};
@@ -25,6 +26,7 @@ use crate::coordinator::transactions::TransactionCoordinator;
 use crate::error::Result as BrokerResult;
 use crate::error_code;
 use crate::metrics::Metrics;
+use crate::quotas::Quotas;
 use crate::server::ByteBudget;
 use crate::storage::coordinator_topic::CoordinatorTopic;
 use crate::storage::participants::Participants;
@@ -49,6 +51,7 @@ pub(crate) struct Core {
     pub(crate) transactions: Arc<TransactionCoordinator>,
     pub(crate) fetch_sessions: FetchSessions,
     pub(crate) metrics: Metrics,
+    pub(crate) quotas: Arc<Quotas>,
     pub(crate) buffers: RecordBuffers,
     /// Bytes of large requests on their way in.
     pub(crate) receiving_budget: Arc<ByteBudget>,
@@ -102,10 +105,13 @@ impl Core {
         for topic in store.topics() {
             table.insert(adopt(&topic, None));
         }
+        let quotas = Arc::new(Quotas::new(config.quota_windows, Arc::clone(&clock)));
+        quotas.set(&store.metadata().state().client_quotas);
         let core = Arc::new(Self {
             cluster_id: store.cluster_id(),
             fetch_sessions: FetchSessions::new(config.fetch_sessions_max),
             metrics: Metrics::new(),
+            quotas,
             buffers: RecordBuffers::new(config.fetched_bytes_max),
             receiving_budget: ByteBudget::new(config.in_flight_bytes_max / 2),
             request_budget: ByteBudget::new(config.in_flight_bytes_max / 2),
@@ -424,6 +430,26 @@ impl Core {
                 store.set_broker_configs(merged)
             })
             .await
+        })
+        .await
+    }
+
+    /// Changes quotas of clients, all that `change` gives. They hold and are durable when this returns.
+    pub(crate) async fn change_quotas(
+        self: &Arc<Self>,
+        change: impl FnOnce(&BTreeMap<QuotaEntity, ConfigMap>) -> Vec<(QuotaEntity, ConfigMap)> + Send + 'static,
+    ) -> Result<(), Refusal> {
+        let core = Arc::clone(self);
+        self.to_its_end(async move {
+            let _administration = core.administration.lock().await;
+            let changed = change(&core.store.metadata().state().client_quotas);
+            let records = changed
+                .into_iter()
+                .map(|(entity, quotas)| MetadataRecord::ClientQuotas { entity, quotas })
+                .collect();
+            core.on_disk(move |store| store.metadata().change(|_| Ok((records, ())))).await?;
+            core.quotas.set(&core.store.metadata().state().client_quotas);
+            Ok(())
         })
         .await
     }

@@ -38,6 +38,7 @@ mod error_code;
 mod features;
 mod metrics;
 mod properties;
+mod quotas;
 mod server;
 mod storage;
 
@@ -45,6 +46,7 @@ pub use broker::{Broker, InProcess, ListenerAddress};
 pub use config::{BrokerConfig, ConsumerGroupConfig, GroupMigrationPolicy, ListenerConfig, ServerAssignor};
 pub use error::{BrokerError, ErrorKind, Result};
 pub use properties::{PropertyDescription, SettingNotice, broker_properties};
+pub use quotas::{QuotaWindows, Windows};
 pub use server::InProcessConnection;
 
 pub use millstream_log::{CompactionOptions, FsyncPolicy};

@@ -39,6 +39,11 @@ mod clients {
     }
 
     #[test]
+    fn quotas_of_the_java_client() {
+        drive_through("java_quotas", 8);
+    }
+
+    #[test]
     fn kafka_python() {
         drive("kafka_python");
     }

@@ -265,9 +265,17 @@ fn message_implementation(out: &mut String, message: &Message) {
         "impl Message for {name} {{\n\
          const NAME: &'static str = \"{name}\";\n\
          const VERSIONS: VersionRange = VersionRange::new({}, {});\n\
-         const FLEXIBLE_SINCE: Option<i16> = {flexible};\n}}\n\n",
+         const FLEXIBLE_SINCE: Option<i16> = {flexible};\n",
         versions.min, versions.max,
     ));
+    let root = message.structs.iter().find(|item| item.name == *name);
+    if root.is_some_and(|root| root.fields.iter().any(|member| member.name == "throttle_time_ms")) {
+        out.push_str(
+            "\nfn set_throttle_time_ms(&mut self, throttle_time_ms: i32) {\n\
+             self.throttle_time_ms = throttle_time_ms;\n}\n",
+        );
+    }
+    out.push_str("}\n\n");
     let base = name.strip_suffix("Request").unwrap_or(name);
     match (message.kind, message.api_key) {
         (Kind::Request, Some(_)) => out.push_str(&format!(

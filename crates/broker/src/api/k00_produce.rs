@@ -35,6 +35,7 @@ use millstream_wire::{ApiKey, ErrorCode, VersionRange, WireError, frame};
 use super::{Api, Call};
 use crate::core::Core;
 use crate::error_code;
+use crate::quotas::Metered;
 use crate::server::{Answer, Handling};
 use crate::storage::{Partition, Topic, TopicTable};
 use gather::Gather;
@@ -52,6 +53,7 @@ const ADMIN_CLIENT_ID: &str = "__admin_client";
 fn handle(core: &Arc<Core>, call: Call) -> Result<Handling, WireError> {
     let request = call.frame.decode_body::<ProduceRequest>()?;
     let (version, correlation_id, acks) = (call.version(), call.frame.correlation_id, request.acks);
+    let metered = call.metered.clone();
     let table = core.topics();
     let places = request.topic_data.iter().map(|topic| topic.partition_data.len()).sum();
     let gather = Gather::new(places);
@@ -72,7 +74,9 @@ fn handle(core: &Arc<Core>, call: Call) -> Result<Handling, WireError> {
     let core = Arc::clone(core);
     Ok(Handling::Later(Box::pin(async move {
         let outcomes = gather.outcomes().await;
-        answer(&core, shapes, outcomes, acks, version, correlation_id)
+        let throttle_time_ms = metered.map_or(0, |metered| throttle_time_ms(&metered, acks));
+        let encode = |response: &_| encode(response, version, correlation_id);
+        answer(&core, shapes, outcomes, acks, throttle_time_ms, encode)
     })))
 }
 
@@ -202,13 +206,30 @@ fn failed(error: LogError, log: &PartitionLog) -> Outcome {
     }
 }
 
+/// Counts the request; gives how long its client is put off.
+fn throttle_time_ms(metered: &Metered, acks: i16) -> i32 {
+    metered.produced();
+    // As in Kafka: without an answer, the time that it took is not counted.
+    if acks == 0 { 0 } else { metered.settle() }
+}
+
+fn encode(response: &ProduceResponse, version: i16, correlation_id: i32) -> Answer {
+    match frame::encode_response(response, ApiKey::Produce, version, correlation_id) {
+        Ok(bytes) => Answer::Whole(bytes),
+        Err(error) => {
+            tracing::error!(%error, version, "produce response cannot be encoded");
+            Answer::Close
+        }
+    }
+}
+
 fn answer(
     core: &Core,
     shapes: Vec<Shape>,
     outcomes: Vec<Outcome>,
     acks: i16,
-    version: i16,
-    correlation_id: i32,
+    throttle_time_ms: i32,
+    encode: impl FnOnce(&ProduceResponse) -> Answer,
 ) -> Answer {
     let mut outcomes = outcomes.into_iter();
     let mut failed = false;
@@ -230,14 +251,7 @@ fn answer(
     if acks == 0 {
         return if failed { Answer::Close } else { Answer::Silent };
     }
-    let response = ProduceResponse { responses, ..ProduceResponse::default() };
-    match frame::encode_response(&response, ApiKey::Produce, version, correlation_id) {
-        Ok(bytes) => Answer::Whole(bytes),
-        Err(error) => {
-            tracing::error!(%error, version, "produce response cannot be encoded");
-            Answer::Close
-        }
-    }
+    encode(&ProduceResponse { responses, throttle_time_ms, ..ProduceResponse::default() })
 }
 
 fn partition_response(core: &Core, index: i32, outcome: Outcome) -> PartitionProduceResponse {

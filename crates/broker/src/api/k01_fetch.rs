@@ -95,11 +95,24 @@ fn handle(core: &Arc<Core>, call: Call) -> Result<Handling, WireError> {
         }
     };
     let max_wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(WAIT_MAX);
-    let plan = plan(core, &request, version, wanted);
+    let mut plan = plan(core, &request, version, wanted);
+    let metered = call.metered.clone();
+    if let Some(metered) = &metered {
+        // More could never be sent, whatever was fetched before.
+        plan.max_bytes = plan.max_bytes.min(metered.fetchable_bytes_max());
+        plan.min_bytes = plan.min_bytes.min(plan.max_bytes);
+    }
     let core = Arc::clone(core);
     Ok(Handling::Later(Box::pin(async move {
         let (partitions, plan) = fetch(&core, plan, max_wait).await;
-        let response = respond(&core, session, plan, partitions);
+        let throttle_time_ms = metered.map_or(0, |metered| metered.fetched(bytes_of(&partitions)));
+        let response = if throttle_time_ms > 0 {
+            // What exceeds the quota is asked for again, later.
+            let session_id = core.fetch_sessions.unchanged(&session);
+            FetchResponse { throttle_time_ms, session_id, ..FetchResponse::default() }
+        } else {
+            respond(&core, session, plan, partitions)
+        };
         encode(response, version, correlation_id)
     })))
 }
@@ -186,6 +199,11 @@ impl Drop for Watch {
             partition.unwatch(&self.watcher);
         }
     }
+}
+
+fn bytes_of(partitions: &[PartitionData<Records>]) -> u64 {
+    let records = partitions.iter().filter_map(|partition| partition.records.as_ref());
+    records.map(|records| records.len() as u64).sum()
 }
 
 fn respond(

@@ -17,11 +17,16 @@ use uuid::Uuid;
 use super::{Api, Call, Refusal, Reply, configs, serve};
 use crate::core::Core;
 use crate::error_code;
+use crate::quotas::Mutations;
 
 pub(super) const API: Api = Api::whole::<CreateTopicsRequest>(|core, call| serve(core, call, handle));
 
-fn handle(core: &Arc<Core>, _: &Call, request: CreateTopicsRequest) -> Reply<CreateTopicsResponse> {
+/// The first version that is refused what exceeds `controller_mutation_rate` (KIP-599); with others the client is put off.
+const REFUSED_SINCE: i16 = 6;
+
+fn handle(core: &Arc<Core>, call: &Call, request: CreateTopicsRequest) -> Reply<CreateTopicsResponse> {
     let core = Arc::clone(core);
+    let mutations = Mutations::new(call.metered.clone(), call.version() >= REFUSED_SINCE);
     Reply::later(async move {
         let mut names = HashSet::new();
         let twice: HashSet<String> = request
@@ -40,7 +45,7 @@ fn handle(core: &Arc<Core>, _: &Call, request: CreateTopicsRequest) -> Reply<Cre
                 }
                 Err(Refusal::new(ErrorCode::InvalidRequest, "Duplicate topic name."))
             } else {
-                create(&core, topic, request.validate_only).await
+                create(&core, &mutations, topic, request.validate_only).await
             };
             topics.push(outcome.unwrap_or_else(|refusal| refused(name, refusal)));
         }
@@ -63,6 +68,7 @@ fn refused(name: String, refusal: Refusal) -> CreatableTopicResult {
 
 async fn create(
     core: &Arc<Core>,
+    mutations: &Mutations,
     topic: CreatableTopic,
     validate_only: bool,
 ) -> Result<CreatableTopicResult, Refusal> {
@@ -70,12 +76,12 @@ async fn create(
     let new = check(core, topic)?;
     let overrides = new.configs.clone();
     let num_partitions = new.partitions;
-    let topic_id = if validate_only {
+    if validate_only || mutations.are_counted() {
         core.store.check_new_topic(&new).map_err(|error| from_log(&error))?;
-        Uuid::nil()
-    } else {
-        core.create_topic(new).await?.id
-    };
+    }
+    mutations.take(usize::try_from(num_partitions).unwrap_or(0))?;
+    // As in Kafka, one that is never used.
+    let topic_id = if validate_only { Uuid::new_v4() } else { core.create_topic(new).await?.id };
     let broker = core.broker_layers();
     let configs = configs::topic_entries(&overrides, &broker).map(|entry| CreatableTopicConfigs {
         name: entry.name.to_owned(),

@@ -11,6 +11,7 @@ use millstream_wire::messages::delete_topics::{
 
 use super::{Api, Call, Refusal, Reply, serve};
 use crate::core::Core;
+use crate::quotas::Mutations;
 use crate::storage::Topic;
 
 pub(super) const API: Api = Api::whole::<DeleteTopicsRequest>(|core, call| serve(core, call, handle));
@@ -18,9 +19,13 @@ pub(super) const API: Api = Api::whole::<DeleteTopicsRequest>(|core, call| serve
 /// The first version that names topics by id.
 const TOPIC_IDS_SINCE: i16 = 6;
 
+/// The first version that is refused what exceeds `controller_mutation_rate` (KIP-599); with others the client is put off.
+const REFUSED_SINCE: i16 = 5;
+
 fn handle(core: &Arc<Core>, call: &Call, request: DeleteTopicsRequest) -> Reply<DeleteTopicsResponse> {
     let core = Arc::clone(core);
     let version = call.version();
+    let mutations = Mutations::new(call.metered.clone(), version >= REFUSED_SINCE);
     Reply::later(async move {
         let wanted: Vec<DeleteTopicState> = if version >= TOPIC_IDS_SINCE {
             request.topics
@@ -36,13 +41,18 @@ fn handle(core: &Arc<Core>, call: &Call, request: DeleteTopicsRequest) -> Reply<
                 continue;
             }
             let is_asked_twice = wanted[index + 1..].iter().any(|other| is_same(&other));
-            responses.push(delete(&core, topic.clone(), is_asked_twice).await);
+            responses.push(delete(&core, &mutations, topic.clone(), is_asked_twice).await);
         }
         DeleteTopicsResponse { throttle_time_ms: 0, responses }
     })
 }
 
-async fn delete(core: &Arc<Core>, wanted: DeleteTopicState, is_asked_twice: bool) -> DeletableTopicResult {
+async fn delete(
+    core: &Arc<Core>,
+    mutations: &Mutations,
+    wanted: DeleteTopicState,
+    is_asked_twice: bool,
+) -> DeletableTopicResult {
     let found = if is_asked_twice {
         Err(Refusal::new(ErrorCode::InvalidRequest, "The topic is named more than once."))
     } else {
@@ -57,7 +67,10 @@ async fn delete(core: &Arc<Core>, wanted: DeleteTopicState, is_asked_twice: bool
         Ok(topic) => {
             result.name = Some(topic.name.to_string());
             result.topic_id = topic.id;
-            core.delete_topic(topic.id).await
+            match mutations.take(topic.partitions.len()) {
+                Ok(()) => core.delete_topic(topic.id).await,
+                Err(error) => Err(error.into()),
+            }
         }
         Err(refusal) => Err(refusal),
     };

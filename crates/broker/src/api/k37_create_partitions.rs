@@ -10,18 +10,27 @@ use millstream_wire::messages::create_partitions::{
 
 use super::{Api, Call, Refusal, Reply, serve};
 use crate::core::Core;
+use crate::quotas::Mutations;
 
 pub(super) const API: Api = Api::whole::<CreatePartitionsRequest>(|core, call| serve(core, call, handle));
 
-fn handle(core: &Arc<Core>, _: &Call, request: CreatePartitionsRequest) -> Reply<CreatePartitionsResponse> {
+/// The first version that is refused what exceeds `controller_mutation_rate` (KIP-599); with others the client is put off.
+const REFUSED_SINCE: i16 = 3;
+
+fn handle(
+    core: &Arc<Core>,
+    call: &Call,
+    request: CreatePartitionsRequest,
+) -> Reply<CreatePartitionsResponse> {
     let core = Arc::clone(core);
+    let mutations = Mutations::new(call.metered.clone(), call.version() >= REFUSED_SINCE);
     Reply::later(async move {
         let mut seen = HashSet::new();
         let mut results = Vec::with_capacity(request.topics.len());
         for topic in request.topics {
             let name = topic.name.clone();
             let outcome = if seen.insert(name.clone()) {
-                create(&core, topic, request.validate_only).await
+                create(&core, &mutations, topic, request.validate_only).await
             } else {
                 Err(Refusal::new(ErrorCode::InvalidRequest, "Duplicate topic name."))
             };
@@ -33,7 +42,12 @@ fn handle(core: &Arc<Core>, _: &Call, request: CreatePartitionsRequest) -> Reply
     })
 }
 
-async fn create(core: &Arc<Core>, wanted: CreatePartitionsTopic, validate_only: bool) -> Result<(), Refusal> {
+async fn create(
+    core: &Arc<Core>,
+    mutations: &Mutations,
+    wanted: CreatePartitionsTopic,
+    validate_only: bool,
+) -> Result<(), Refusal> {
     let table = core.topics();
     let topic = table.by_name(&wanted.name).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     if topic.is_internal() {
@@ -56,6 +70,7 @@ async fn create(core: &Arc<Core>, wanted: CreatePartitionsTopic, validate_only: 
     if let Some(assignments) = &wanted.assignments {
         check_assignments(core, assignments.iter().map(|assigned| &*assigned.broker_ids), count - current)?;
     }
+    mutations.take(usize::try_from(count - current).unwrap_or(0))?;
     if !validate_only {
         core.create_partitions(topic, count).await?;
     }

@@ -8,6 +8,7 @@ mod groups;
 mod offered;
 mod one_node;
 mod pitfalls;
+mod quotas;
 mod records;
 mod transactions;
 

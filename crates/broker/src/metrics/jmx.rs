@@ -14,6 +14,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::Metrics;
 use crate::core::Core;
+use crate::quotas::{QuotaKind, QuotaUsage};
 use crate::storage::{Topic, TopicTable, Traffic};
 
 type Labels = Vec<(&'static str, String)>;
@@ -27,6 +28,7 @@ pub(super) fn encode(
     encode_traffic(&core.metrics, table, encoder)?;
     encode_requests(&core.metrics, encoder)?;
     encode_partitions(table, encoder)?;
+    encode_quotas(core, encoder)?;
     encode_sizes(table, encoder)
 }
 
@@ -72,6 +74,15 @@ fn gauges(
     values: Values<i64>,
 ) -> Result<(), Error> {
     values.encode(encoder, (name, help), ConstGauge::new, MetricType::Gauge)
+}
+
+fn fractions(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    labelled: Vec<(Labels, f64)>,
+) -> Result<(), Error> {
+    Values { labelled, whole: None }.encode(encoder, (name, help), ConstGauge::new, MetricType::Gauge)
 }
 
 fn sum(topic: &Topic, of: fn(&Traffic) -> &AtomicU64) -> u64 {
@@ -136,6 +147,32 @@ fn encode_partitions(table: &TopicTable, encoder: &mut DescriptorEncoder<'_>) ->
         gauges(encoder, name, help, Values::whole(value))?;
     }
     Ok(())
+}
+
+/// What clients use that have quotas. Labels are those of the JMX exporter's examples for Kafka.
+fn encode_quotas(core: &Core, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+    let usages = core.quotas.usages();
+    let labels = |usage: &QuotaUsage| {
+        let resource = ("resource", usage.kind.resource().to_owned());
+        let user = usage.sharers.user.clone().map(|user| ("user", user));
+        let client = usage.sharers.client_id.clone().map(|client_id| ("clientId", client_id));
+        [resource].into_iter().chain(user).chain(client).collect::<Labels>()
+    };
+    let rates = [
+        ("byte_rate", "Bytes per second that count for a quota", [QuotaKind::Produce, QuotaKind::Fetch]),
+        ("request_time", "Percent of a thread that counts for a quota", [QuotaKind::Request; 2]),
+        ("mutation_rate", "Partitions created and deleted per second", [QuotaKind::Mutation; 2]),
+    ];
+    for (name, help, kinds) in rates {
+        let of_kind = usages.iter().filter(|usage| kinds.contains(&usage.kind));
+        let labelled = of_kind.map(|usage| (labels(usage), usage.rate)).collect();
+        fractions(encoder, &format!("kafka_server_quota_{name}"), help, labelled)?;
+    }
+    let tokens = usages.iter().filter_map(|usage| Some((labels(usage), usage.tokens?))).collect();
+    fractions(encoder, "kafka_server_quota_tokens", "Partitions that may change at once", tokens)?;
+    let throttles = usages.iter().map(|usage| (labels(usage), usage.throttle_ms)).collect();
+    let help = "Milliseconds that clients are put off on average which exceed a quota";
+    fractions(encoder, "kafka_server_quota_throttle_time", help, throttles)
 }
 
 /// Of partitions that were used since the start: the others would have to be opened.

@@ -55,6 +55,16 @@ fn ms(duration: Duration) -> String {
     duration.as_millis().to_string()
 }
 
+/// Gives a field in milliseconds the seconds in `value`.
+fn put_seconds(field_ms: &mut i64, value: &str) -> Option<()> {
+    *field_ms = value.parse::<i64>().ok()?.checked_mul(1000)?;
+    Some(())
+}
+
+fn seconds(value_ms: i64) -> String {
+    (value_ms / 1000).to_string()
+}
+
 fn put_flag(field: &mut bool, value: &str) -> Option<()> {
     *field = value.eq_ignore_ascii_case("true");
     Some(())
@@ -109,6 +119,12 @@ pub(super) static PROPERTIES: &[Property] = {
         at_start("connections.max.idle.ms", Long, AtLeast(1),
             |c, value| put_ms(&mut c.connections_max_idle, value), |c| ms(c.connections_max_idle),
             "A connection without requests for so long is closed."),
+        at_start("controller.quota.window.num", Int, AtLeast(1),
+            |c, value| put(&mut c.quota_windows.mutations.samples, value), |c| c.quota_windows.mutations.samples.to_string(),
+            "Windows over which the partitions are counted that clients with a controller_mutation_rate create and delete."),
+        at_start("controller.quota.window.size.seconds", Int, AtLeast(1),
+            |c, value| put_seconds(&mut c.quota_windows.mutations.window_ms, value), |c| seconds(c.quota_windows.mutations.window_ms),
+            "Length of such a window."),
         fixed("default.replication.factor", Int, "1",
             "Replicas of a topic that is created without saying how many; a single node has one."),
         fixed("delete.topic.enable", Boolean, "true", "Whether topics can be deleted."),
@@ -206,6 +222,12 @@ pub(super) static PROPERTIES: &[Property] = {
         at_start("queued.max.request.bytes", Long, AtLeast(1),
             |c, value| put(&mut c.in_flight_bytes_max, value), |c| c.in_flight_bytes_max.to_string(),
             "Request bytes over all connections, half for large requests on their way in and half for produce requests that are worked on; beyond it sockets are not read (Kafka: no limit)."),
+        at_start("quota.window.num", Int, AtLeast(1),
+            |c, value| put(&mut c.quota_windows.clients.samples, value), |c| c.quota_windows.clients.samples.to_string(),
+            "Windows over which it is counted what clients with quotas produce, fetch and occupy."),
+        at_start("quota.window.size.seconds", Int, AtLeast(1),
+            |c, value| put_seconds(&mut c.quota_windows.clients.window_ms, value), |c| seconds(c.quota_windows.clients.window_ms),
+            "Length of such a window."),
         at_start("socket.request.max.bytes", Int, AtLeast(1),
             |c, value| put(&mut c.request_bytes_max, value), |c| c.request_bytes_max.to_string(),
             "Largest request in bytes."),

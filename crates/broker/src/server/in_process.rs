@@ -67,10 +67,13 @@ impl Connection {
             if is_stopping && self.session.is_idle() {
                 return;
             }
+            let is_put_off = waiting.is_some() && self.session.is_muted();
             tokio::select! {
                 biased;
-                answer = poll_fn(|context| self.session.poll_answer(context)), if !self.session.is_idle() => {
-                    if !self.deliver(answer).await {
+                answer = poll_fn(|context| self.session.poll_turn(context)), if !self.session.is_idle() || is_put_off => {
+                    if let Some(answer) = answer
+                        && !self.deliver(answer).await
+                    {
                         return;
                     }
                 }

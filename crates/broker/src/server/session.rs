@@ -3,21 +3,26 @@
 //! Answers go out in the order of their requests. Produce requests that follow one another are all under way at once: each
 //! hands its batches to the disk threads before the next is looked at (so they append in order), and only the answers wait.
 //! Any other request begins when all earlier ones of its connection are done, as in Apache Kafka, so that it sees what they did.
+//!
+//! A connection whose client has exceeded a quota gets its answer at once, and is muted: it begins no request for a while (KIP-219).
+//! Where quotas are set, produce requests wait for each other as well, so that what one exceeds puts off the next.
 
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use millstream_wire::frame::{Frame, RequestFrame};
 use millstream_wire::{ApiKey, WireError};
+use tokio::time::Sleep;
 
 use super::budget::Charge;
 use crate::api::{self, Call, Caller};
 use crate::core::Core;
+use crate::quotas::Metered;
 
 /// Requests of one connection that may be under way at once.
 const REQUESTS_IN_FLIGHT_MAX: usize = 512;
@@ -69,6 +74,24 @@ struct Slot {
     started: Instant,
     handling: Handling,
     charges: Charges,
+    metered: Option<Arc<Metered>>,
+}
+
+impl Slot {
+    /// Goes on with the request.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Handling::Later(future) = &mut self.handling {
+            if let Some(metered) = &self.metered {
+                metered.resume();
+            }
+            let polled = future.as_mut().poll(context);
+            if let Some(metered) = &self.metered {
+                metered.pause();
+            }
+            self.handling = Handling::Done(ready!(polled));
+        }
+        Poll::Ready(())
+    }
 }
 
 /// The requests of a connection that have not been answered yet.
@@ -76,12 +99,14 @@ pub(crate) struct Session {
     core: Arc<Core>,
     caller: Arc<Caller>,
     slots: VecDeque<Slot>,
+    /// Until when no request may begin.
+    muted: Option<Pin<Box<Sleep>>>,
 }
 
 impl Session {
     pub(crate) fn new(core: Arc<Core>, caller: Caller) -> Self {
         core.metrics.connections.inc();
-        Self { core, caller: Arc::new(caller), slots: VecDeque::new() }
+        Self { core, caller: Arc::new(caller), slots: VecDeque::new(), muted: None }
     }
 
     pub(crate) fn caller(&self) -> &Caller {
@@ -93,14 +118,43 @@ impl Session {
         self.slots.is_empty()
     }
 
+    /// Whether no request may begin, because the client has exceeded a quota.
+    pub(crate) fn is_muted(&self) -> bool {
+        self.muted.is_some()
+    }
+
+    /// Ready when requests may begin; at once unless the client has exceeded a quota.
+    pub(crate) fn poll_unmuted(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Some(muted) = &mut self.muted {
+            ready!(muted.as_mut().poll(context));
+            self.muted = None;
+        }
+        Poll::Ready(())
+    }
+
+    fn mute(&mut self, throttle_ms: u32) {
+        if throttle_ms > 0 {
+            let throttle = Duration::from_millis(u64::from(throttle_ms));
+            self.muted = Some(Box::pin(tokio::time::sleep(throttle)));
+        }
+    }
+
+    /// The next answer, or none when a request may begin that was put off.
+    pub(crate) fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Option<Answer>> {
+        if self.is_idle() {
+            return self.poll_unmuted(context).map(|()| None);
+        }
+        self.poll_answer(context).map(Some)
+    }
+
     /// Whether a request that starts with `frame` may begin now.
     pub(crate) fn can_start(&self, frame: &[u8]) -> bool {
         if self.slots.is_empty() {
-            return true;
+            return !self.is_muted();
         }
         is_produce(frame)
             && self.slots.len() < REQUESTS_IN_FLIGHT_MAX
-            && self.slots.iter().all(|slot| slot.api_key == ApiKey::Produce)
+            && self.slots.iter().all(|slot| slot.api_key == ApiKey::Produce && slot.metered.is_none())
     }
 
     /// Begins a request. The caller has asked [`Session::can_start`].
@@ -108,24 +162,26 @@ impl Session {
     /// # Errors
     /// When the frame is no request of this protocol; the connection has to be closed.
     pub(crate) fn start(&mut self, frame: Bytes, charges: Charges) -> Result<(), WireError> {
-        let started = Instant::now();
+        let (started, size_bytes) = (Instant::now(), frame.len());
         let frame = RequestFrame::decode(frame)?;
         let api_key = frame.api_key;
         let metrics = self.core.metrics.api(api_key);
         metrics.requests.inc();
-        let call = Call { frame, caller: Arc::clone(&self.caller) };
+        let client_id = frame.client_id.as_deref().unwrap_or_default();
+        let metered = self.core.quotas.meter(self.caller.user(), client_id, size_bytes);
+        let call = Call { frame, caller: Arc::clone(&self.caller), metered: metered.clone() };
         let handling = api::dispatch(&self.core, call)?;
-        self.slots.push_back(Slot { api_key, started, handling, charges });
+        if let Some(metered) = &metered {
+            metered.pause();
+        }
+        self.slots.push_back(Slot { api_key, started, handling, charges, metered });
         Ok(())
     }
 
     /// Lets produce requests end although nobody takes their answers, so that others need not wait for what they hold.
     pub(crate) fn settle(&mut self, context: &mut Context<'_>) {
         for slot in self.slots.iter_mut().filter(|slot| slot.api_key == ApiKey::Produce) {
-            if let Handling::Later(future) = &mut slot.handling
-                && let Poll::Ready(answer) = future.as_mut().poll(context)
-            {
-                slot.handling = Handling::Done(answer);
+            if slot.poll(context).is_ready() {
                 slot.charges = [None, None];
             }
         }
@@ -139,12 +195,12 @@ impl Session {
     /// The next answer in order. Pending, without a waker, when nothing is under way.
     pub(crate) fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
         let Some(front) = self.slots.front_mut() else { return Poll::Pending };
-        if let Handling::Later(future) = &mut front.handling {
-            let answer = ready!(future.as_mut().poll(context));
-            front.handling = Handling::Done(answer);
-        }
+        ready!(front.poll(context));
         match self.slots.pop_front() {
-            Some(Slot { api_key, started, handling: Handling::Done(answer), .. }) => {
+            Some(Slot { api_key, started, handling: Handling::Done(answer), metered, .. }) => {
+                if let Some(metered) = metered {
+                    self.mute(metered.throttle_ms());
+                }
                 let metrics = self.core.metrics.api(api_key);
                 metrics.latency_seconds.observe(started.elapsed().as_secs_f64());
                 self.core.metrics.bytes_out.inc_by(answer.size_bytes() as u64);

@@ -240,6 +240,9 @@ impl Connection {
     }
 
     fn begin_requests(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
+        if self.session.poll_unmuted(context).is_pending() {
+            return Ok(false);
+        }
         let mut progress = false;
         // Whatever has come is begun before any disk thread is woken for it.
         let core = Arc::clone(&self.core);
@@ -345,6 +348,9 @@ impl Connection {
     /// How many bytes to make room for, or none when reading has to wait.
     fn room_to_read(&mut self, context: &Context<'_>) -> Option<usize> {
         if self.end_of_input || self.stopping || self.output.bytes() >= OUTPUT_BYTES_HIGH {
+            return None;
+        }
+        if self.session.is_muted() {
             return None;
         }
         let Some(length) = self.frame_bytes else { return Some(READ_CHUNK_BYTES) };

@@ -12,6 +12,7 @@ mod consumer_groups;
 mod groups;
 mod justified;
 mod kafka;
+mod quotas;
 mod records;
 mod transactions;
 mod transcript;
@@ -27,6 +28,8 @@ type Scenario = fn(&mut Connection);
 const SCENARIOS: &[(&str, Scenario)] = &[
     ("topics", admin::topics),
     ("topic configs", configs::configs),
+    ("quotas", quotas::quotas),
+    ("throttles", quotas::throttles),
     ("produce", records::produce),
     ("fetch", records::fetch),
     ("offsets", records::offsets),

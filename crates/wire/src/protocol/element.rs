@@ -53,6 +53,9 @@ pub trait Message: Element {
         self.write(w, version, Self::is_flexible(version))
     }
 
+    /// Says how long a client is kept waiting for exceeding a quota, in the answers that have a field for it.
+    fn set_throttle_time_ms(&mut self, _throttle_time_ms: i32) {}
+
     /// Whether `version` has compact lengths and tagged fields.
     fn is_flexible(version: i16) -> bool {
         Self::FLEXIBLE_SINCE.is_some_and(|since| version >= since)

@@ -155,6 +155,15 @@ impl FetchSessions {
         }
     }
 
+    /// The session's id for an answer that says nothing of its partitions.
+    #[expect(clippy::unused_self, reason = "sessions belong to the cache")]
+    pub(super) fn unchanged(&self, session: &SessionUse) -> i32 {
+        match session.0 {
+            Kind::Incremental { id, .. } => id,
+            Kind::None | Kind::Full(_) => NO_SESSION,
+        }
+    }
+
     /// Puts a session into the cache, if there is room or can be made.
     fn keep(&self, session: Session) -> i32 {
         let now = Instant::now();

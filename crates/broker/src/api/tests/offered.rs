@@ -60,6 +60,8 @@ async fn every_version_of_every_api_answers_an_empty_request() {
     sweep::<m::delete_groups::DeleteGroupsRequest>(client).await;
     sweep::<m::incremental_alter_configs::IncrementalAlterConfigsRequest>(client).await;
     sweep::<m::offset_delete::OffsetDeleteRequest>(client).await;
+    sweep::<m::describe_client_quotas::DescribeClientQuotasRequest>(client).await;
+    sweep::<m::alter_client_quotas::AlterClientQuotasRequest>(client).await;
     sweep::<m::describe_cluster::DescribeClusterRequest>(client).await;
     sweep::<m::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest>(client).await;
     sweep::<m::consumer_group_describe::ConsumerGroupDescribeRequest>(client).await;

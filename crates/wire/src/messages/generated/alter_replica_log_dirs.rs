@@ -132,6 +132,10 @@ impl Message for AlterReplicaLogDirsResponse {
     const NAME: &'static str = "AlterReplicaLogDirsResponse";
     const VERSIONS: VersionRange = VersionRange::new(1, 2);
     const FLEXIBLE_SINCE: Option<i16> = Some(2);
+
+    fn set_throttle_time_ms(&mut self, throttle_time_ms: i32) {
+        self.throttle_time_ms = throttle_time_ms;
+    }
 }
 
 /// `AlterReplicaLogDirTopicResult`: The results for each topic.

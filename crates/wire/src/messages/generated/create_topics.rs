@@ -199,6 +199,10 @@ impl Message for CreateTopicsResponse {
     const NAME: &'static str = "CreateTopicsResponse";
     const VERSIONS: VersionRange = VersionRange::new(2, 7);
     const FLEXIBLE_SINCE: Option<i16> = Some(5);
+
+    fn set_throttle_time_ms(&mut self, throttle_time_ms: i32) {
+        self.throttle_time_ms = throttle_time_ms;
+    }
 }
 
 /// `CreatableTopicResult`: Results for each topic we tried to create.

@@ -141,6 +141,10 @@ impl Message for DeleteAclsResponse {
     const NAME: &'static str = "DeleteAclsResponse";
     const VERSIONS: VersionRange = VersionRange::new(1, 3);
     const FLEXIBLE_SINCE: Option<i16> = Some(2);
+
+    fn set_throttle_time_ms(&mut self, throttle_time_ms: i32) {
+        self.throttle_time_ms = throttle_time_ms;
+    }
 }
 
 /// `DeleteAclsFilterResult`: The results for each filter.

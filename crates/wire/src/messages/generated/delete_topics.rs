@@ -120,6 +120,10 @@ impl Message for DeleteTopicsResponse {
     const NAME: &'static str = "DeleteTopicsResponse";
     const VERSIONS: VersionRange = VersionRange::new(1, 6);
     const FLEXIBLE_SINCE: Option<i16> = Some(4);
+
+    fn set_throttle_time_ms(&mut self, throttle_time_ms: i32) {
+        self.throttle_time_ms = throttle_time_ms;
+    }
 }
 
 /// `DeletableTopicResult`: The results for each topic we tried to delete.

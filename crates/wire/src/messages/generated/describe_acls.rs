@@ -133,6 +133,10 @@ impl Message for DescribeAclsResponse {
     const NAME: &'static str = "DescribeAclsResponse";
     const VERSIONS: VersionRange = VersionRange::new(1, 3);
     const FLEXIBLE_SINCE: Option<i16> = Some(2);
+
+    fn set_throttle_time_ms(&mut self, throttle_time_ms: i32) {
+        self.throttle_time_ms = throttle_time_ms;
+    }
 }
 
 /// `DescribeAclsResource`: Each Resource that is referenced in an ACL.

@@ -131,6 +131,10 @@ impl Message for DescribeConfigsResponse {
     const NAME: &'static str = "DescribeConfigsResponse";
     const VERSIONS: VersionRange = VersionRange::new(1, 4);
     const FLEXIBLE_SINCE: Option<i16> = Some(4);
+
+    fn set_throttle_time_ms(&mut self, throttle_time_ms: i32) {
+        self.throttle_time_ms = throttle_time_ms;
+    }
 }
 
 /// `DescribeConfigsResult`: The results for each resource.

@@ -223,6 +223,10 @@ impl Message for JoinGroupResponse {
     const NAME: &'static str = "JoinGroupResponse";
     const VERSIONS: VersionRange = VersionRange::new(0, 9);
     const FLEXIBLE_SINCE: Option<i16> = Some(6);
+
+    fn set_throttle_time_ms(&mut self, throttle_time_ms: i32) {
+        self.throttle_time_ms = throttle_time_ms;
+    }
 }
 
 /// `JoinGroupResponseMember`: The group members.

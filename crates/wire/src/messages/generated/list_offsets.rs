@@ -178,6 +178,10 @@ impl Message for ListOffsetsResponse {
     const NAME: &'static str = "ListOffsetsResponse";
     const VERSIONS: VersionRange = VersionRange::new(1, 11);
     const FLEXIBLE_SINCE: Option<i16> = Some(6);
+
+    fn set_throttle_time_ms(&mut self, throttle_time_ms: i32) {
+        self.throttle_time_ms = throttle_time_ms;
+    }
 }
 
 /// `ListOffsetsTopicResponse`: Each topic in the response.

@@ -217,6 +217,10 @@ impl Message for MetadataResponse {
     const NAME: &'static str = "MetadataResponse";
     const VERSIONS: VersionRange = VersionRange::new(0, 13);
     const FLEXIBLE_SINCE: Option<i16> = Some(9);
+
+    fn set_throttle_time_ms(&mut self, throttle_time_ms: i32) {
+        self.throttle_time_ms = throttle_time_ms;
+    }
 }
 
 /// `MetadataResponseBroker`: A list of brokers present in the cluster.

@@ -216,6 +216,10 @@ impl Message for OffsetCommitResponse {
     const NAME: &'static str = "OffsetCommitResponse";
     const VERSIONS: VersionRange = VersionRange::new(2, 10);
     const FLEXIBLE_SINCE: Option<i16> = Some(8);
+
+    fn set_throttle_time_ms(&mut self, throttle_time_ms: i32) {
+        self.throttle_time_ms = throttle_time_ms;
+    }
 }
 
 /// `OffsetCommitResponseTopic`: The responses for each topic.

@@ -256,6 +256,10 @@ impl Message for OffsetFetchResponse {
     const NAME: &'static str = "OffsetFetchResponse";
     const VERSIONS: VersionRange = VersionRange::new(1, 10);
     const FLEXIBLE_SINCE: Option<i16> = Some(6);
+
+    fn set_throttle_time_ms(&mut self, throttle_time_ms: i32) {
+        self.throttle_time_ms = throttle_time_ms;
+    }
 }
 
 /// `OffsetFetchResponseTopic`: The responses per topic.

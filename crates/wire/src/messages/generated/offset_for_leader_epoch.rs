@@ -158,6 +158,10 @@ impl Message for OffsetForLeaderEpochResponse {
     const NAME: &'static str = "OffsetForLeaderEpochResponse";
     const VERSIONS: VersionRange = VersionRange::new(2, 4);
     const FLEXIBLE_SINCE: Option<i16> = Some(4);
+
+    fn set_throttle_time_ms(&mut self, throttle_time_ms: i32) {
+        self.throttle_time_ms = throttle_time_ms;
+    }
 }
 
 /// `OffsetForLeaderTopicResult`: Each topic we fetched offsets for.

@@ -62,6 +62,10 @@ impl Message for ProduceResponse {
     const NAME: &'static str = "ProduceResponse";
     const VERSIONS: VersionRange = VersionRange::new(3, 13);
     const FLEXIBLE_SINCE: Option<i16> = Some(9);
+
+    fn set_throttle_time_ms(&mut self, throttle_time_ms: i32) {
+        self.throttle_time_ms = throttle_time_ms;
+    }
 }
 
 /// `TopicProduceResponse`: Each produce response.
