@@ -65,6 +65,7 @@ use millstream_wire::protocol::{Message as _, Request};
 use millstream_wire::{ApiKey, ErrorCode, VersionRange, WireError};
 
 use crate::core::Core;
+use crate::error::Result;
 use crate::quotas::Metered;
 use crate::server::{Answer, Handling};
 
@@ -110,12 +111,17 @@ impl Call {
 pub(crate) enum Reply<T> {
     /// The response.
     Now(T),
-    /// The response comes.
-    Later(Pin<Box<dyn Future<Output = T> + Send>>),
+    /// The response comes; without it, the connection ends.
+    Later(Pin<Box<dyn Future<Output = Result<T>> + Send>>),
 }
 
 impl<T> Reply<T> {
     fn later(future: impl Future<Output = T> + Send + 'static) -> Self {
+        Self::Later(Box::pin(async { Ok(future.await) }))
+    }
+
+    /// A response for which something of the broker's own may be missing.
+    fn attempt(future: impl Future<Output = Result<T>> + Send + 'static) -> Self {
         Self::Later(Box::pin(future))
     }
 }
@@ -239,7 +245,15 @@ where
     };
     Ok(match handle(core, &call, request) {
         Reply::Now(response) => Handling::Done(encode(response)),
-        Reply::Later(response) => Handling::Later(Box::pin(async move { encode(response.await) })),
+        Reply::Later(response) => Handling::Later(Box::pin(async move {
+            response.await.map_or_else(
+                |error| {
+                    tracing::error!(api = R::API_KEY.name(), %error, "request has no answer, its connection ends");
+                    Answer::Close
+                },
+                encode,
+            )
+        })),
     })
 }
 

@@ -56,9 +56,8 @@ fn handle(core: &Arc<Core>, call: &Call, request: ListOffsetsRequest) -> Reply<L
         topics.push((topic.name, asked));
     }
     let core = Arc::clone(core);
-    Reply::later(async move {
-        let looked = core.disks.run(move || look_up_all(topics, bound)).await;
-        let mut topics = looked.unwrap_or_default();
+    Reply::attempt(async move {
+        let mut topics = core.disks.run(move || look_up_all(topics, bound)).await?;
         for partition in topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
             if version < LEADER_EPOCH_SINCE {
                 partition.leader_epoch = -1;
@@ -69,7 +68,7 @@ fn handle(core: &Arc<Core>, call: &Call, request: ListOffsetsRequest) -> Reply<L
                 core.metrics.count_error(ApiKey::ListOffsets, error);
             }
         }
-        ListOffsetsResponse { throttle_time_ms: 0, topics }
+        Ok(ListOffsetsResponse { throttle_time_ms: 0, topics })
     })
 }
 

@@ -15,7 +15,7 @@ pub(super) const API: Api = Api::whole::<DeleteRecordsRequest>(|core, call| serv
 
 fn handle(core: &Arc<Core>, _: &Call, request: DeleteRecordsRequest) -> Reply<DeleteRecordsResponse> {
     let core = Arc::clone(core);
-    Reply::later(async move {
+    Reply::attempt(async move {
         let context = Arc::clone(&core);
         let topics = core.disks.run(move || {
             let topics = request.topics.into_iter().map(|topic| {
@@ -27,7 +27,7 @@ fn handle(core: &Arc<Core>, _: &Call, request: DeleteRecordsRequest) -> Reply<De
             });
             topics.collect()
         });
-        DeleteRecordsResponse { throttle_time_ms: 0, topics: topics.await.unwrap_or_default() }
+        Ok(DeleteRecordsResponse { throttle_time_ms: 0, topics: topics.await? })
     })
 }
 

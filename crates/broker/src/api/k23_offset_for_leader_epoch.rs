@@ -25,7 +25,7 @@ fn handle(
 ) -> Reply<OffsetForLeaderEpochResponse> {
     let core = Arc::clone(core);
     let table = core.topics();
-    Reply::later(async move {
+    Reply::attempt(async move {
         let looked = core.disks.run(move || {
             let topics = request.topics.into_iter().map(|topic| {
                 let partitions = topic
@@ -36,7 +36,7 @@ fn handle(
             });
             topics.collect()
         });
-        OffsetForLeaderEpochResponse { throttle_time_ms: 0, topics: looked.await.unwrap_or_default() }
+        Ok(OffsetForLeaderEpochResponse { throttle_time_ms: 0, topics: looked.await? })
     })
 }
 

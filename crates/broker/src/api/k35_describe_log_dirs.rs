@@ -16,11 +16,10 @@ pub(super) const API: Api = Api::whole::<DescribeLogDirsRequest>(|core, call| se
 
 fn handle(core: &Arc<Core>, _: &Call, request: DescribeLogDirsRequest) -> Reply<DescribeLogDirsResponse> {
     let core = Arc::clone(core);
-    Reply::later(async move {
+    Reply::attempt(async move {
         let context = Arc::clone(&core);
-        let described = core.disks.run(move || describe(&context, &request)).await;
-        let results = described.into_iter().collect();
-        DescribeLogDirsResponse { throttle_time_ms: 0, error_code: 0, results }
+        let described = core.disks.run(move || describe(&context, &request)).await?;
+        Ok(DescribeLogDirsResponse { throttle_time_ms: 0, error_code: 0, results: vec![described] })
     })
 }
 

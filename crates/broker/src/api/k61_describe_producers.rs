@@ -17,13 +17,13 @@ pub(super) const API: Api = Api::whole::<DescribeProducersRequest>(|core, call| 
 
 fn handle(core: &Arc<Core>, _: &Call, request: DescribeProducersRequest) -> Reply<DescribeProducersResponse> {
     let core = Arc::clone(core);
-    Reply::later(async move {
+    Reply::attempt(async move {
         let table = core.topics();
         let described = core
             .disks
             .run(move || request.topics.iter().map(|topic| describe(&table, topic)).collect())
-            .await;
-        DescribeProducersResponse { throttle_time_ms: 0, topics: described.unwrap_or_default() }
+            .await?;
+        Ok(DescribeProducersResponse { throttle_time_ms: 0, topics: described })
     })
 }
 
