@@ -59,7 +59,10 @@ fn handle(core: &Arc<Core>, call: Call) -> Result<Handling, WireError> {
     let gather = Gather::new(places);
     let transaction = Batches::new(core, version, request.transactional_id.clone(), acks);
     let refusal = refusal(&request);
-    let mut work = Work { core, call: &call, table: &table, gather: &gather, refusal, transaction };
+    let now_ms = core.clock.now_ms();
+    let targets = Vec::with_capacity(places);
+    let mut work =
+        Work { core, call: &call, now_ms, table: &table, gather: &gather, refusal, targets, transaction };
     let mut shapes = Vec::with_capacity(request.topic_data.len());
     let mut place = 0;
     for topic in request.topic_data {
@@ -68,9 +71,11 @@ fn handle(core: &Arc<Core>, call: Call) -> Result<Handling, WireError> {
             topic_id: topic.topic_id,
             partitions: topic.partition_data.iter().map(|partition| partition.index).collect(),
         });
-        work.append_topic(topic, &mut place, acks);
+        work.check_topic(topic, &mut place);
     }
-    work.transaction.append(&gather);
+    let Work { targets, transaction, .. } = work;
+    append_all(core, &gather, targets, acks);
+    transaction.append(&gather);
     let core = Arc::clone(core);
     Ok(Handling::Later(Box::pin(async move {
         let outcomes = gather.outcomes().await;
@@ -107,15 +112,18 @@ enum Outcome {
 struct Work<'a> {
     core: &'a Arc<Core>,
     call: &'a Call,
+    now_ms: i64,
     table: &'a TopicTable,
     gather: &'a Arc<Gather>,
     refusal: Option<Rejected>,
+    /// What may be appended.
+    targets: Vec<Target>,
     /// Those of the request that belong to a transaction.
     transaction: Batches<'a>,
 }
 
 impl Work<'_> {
-    fn append_topic(&mut self, data: TopicProduceData, place: &mut usize, acks: i16) {
+    fn check_topic(&mut self, data: TopicProduceData, place: &mut usize) {
         let by_id = self.call.version() >= TOPIC_IDS_SINCE;
         let topic = if by_id { self.table.by_id(data.topic_id) } else { self.table.by_name(&data.name) };
         let topic = match topic {
@@ -129,7 +137,7 @@ impl Work<'_> {
         };
         for partition in data.partition_data {
             match &topic {
-                Ok(topic) => self.append_partition(topic, partition, *place, acks),
+                Ok(topic) => self.check_partition(topic, partition, *place),
                 Err(rejected) => {
                     if let Some(rejected) = rejected.clone() {
                         self.gather.set(*place, Outcome::Rejected(rejected));
@@ -140,14 +148,14 @@ impl Work<'_> {
         }
     }
 
-    fn append_partition(&mut self, topic: &Arc<Topic>, data: PartitionProduceData, place: usize, acks: i16) {
+    fn check_partition(&mut self, topic: &Arc<Topic>, data: PartitionProduceData, place: usize) {
         let Some(partition) = topic.partition(data.index) else {
             let rejected = Rejected::whole(ErrorCode::UnknownTopicOrPartition, None);
             return self.gather.set(place, Outcome::Rejected(rejected));
         };
         let batch = data.records.unwrap_or_default();
         let config = partition.log.config();
-        let rules = BatchRules::new(&config, self.call.version(), self.core.clock.now_ms());
+        let rules = BatchRules::new(&config, self.call.version(), self.now_ms);
         let batch = match validation::check(batch, &rules) {
             Ok(batch) => batch,
             Err(rejected) => {
@@ -161,7 +169,7 @@ impl Work<'_> {
         partition.traffic.records_in.fetch_add(u64::from(batch.record_count), Ordering::Relaxed);
         let target = Target { partition: Arc::clone(partition), place, bytes: batch.bytes };
         match batch.transaction {
-            None => target.append(self.core, self.gather, acks),
+            None => self.targets.push(target),
             Some(producer) => {
                 if let Err((place, rejected)) = self.transaction.put(producer, &topic.name, target) {
                     self.gather.set(place, Outcome::Rejected(rejected));
@@ -178,20 +186,37 @@ struct Target {
     bytes: Bytes,
 }
 
+/// Appends batches after all that were given to their partitions before; those of one writer in one go.
+fn append_all(core: &Core, gather: &Arc<Gather>, mut targets: Vec<Target>, acks: i16) {
+    let writer_of = |target: &Target| target.partition.writer(&core.disks);
+    // Stable: a partition that comes twice keeps its order.
+    targets.sort_by_key(writer_of);
+    while let Some(writer) = targets.last().map(writer_of) {
+        let own = targets.split_off(targets.partition_point(|target| writer_of(target) < writer));
+        let gather = Arc::clone(gather);
+        let job = move || own.into_iter().for_each(|target| target.append(&gather, acks));
+        core.disks.write(writer, Box::new(job));
+    }
+}
+
 impl Target {
-    /// Appends the batch after all that were given to its partition before.
-    fn append(self, core: &Core, gather: &Arc<Gather>, acks: i16) {
-        let (gather, place) = (Arc::clone(gather), self.place);
-        let log = Arc::clone(&self.partition.log);
-        let done = move |appended: Result<Appended, LogError>| {
-            let outcome = appended.map_or_else(|error| failed(error, &log), Outcome::Appended);
-            gather.set(place, outcome);
+    /// Waits for the disk.
+    fn append(self, gather: &Arc<Gather>, acks: i16) {
+        let Self { partition, place, bytes } = self;
+        let log = &partition.log;
+        let outcome = match partition.append(&bytes) {
+            Ok(appended) if acks != 0 && !matches!(appended.acknowledgement.is_due(log), Ok(true)) => {
+                let (gather, log) = (Arc::clone(gather), Arc::clone(log));
+                let done = move |acknowledged: Result<Appended, LogError>| {
+                    gather
+                        .set(place, acknowledged.map_or_else(|error| failed(error, &log), Outcome::Appended));
+                };
+                return partition.acknowledge(appended, Box::new(done));
+            }
+            Ok(appended) => Outcome::Appended(appended),
+            Err(error) => failed(error, log),
         };
-        if acks == 0 {
-            self.partition.append_unacknowledged(&core.disks, self.bytes, Box::new(done));
-        } else {
-            self.partition.append(&core.disks, self.bytes, Box::new(done));
-        }
+        gather.set(place, outcome);
     }
 }
 

@@ -8,24 +8,26 @@
 //! ([`DiskThreads::hold`]): a connection does for all requests that one read of its socket has brought.
 //!
 //! Handing an append over and its answer back costs several times what a small append does. So connections that only produce are
-//! served by threads of their own ([`DiskThreads::producers`]), which may wait for disks and do appends themselves wherever
-//! the partition's writer has nothing to do; otherwise the writer's queue keeps the order. There is one such thread more than
-//! there are writers, so one is always left to serve sockets.
+//! served by threads of their own ([`producers`]), which may wait for disks and do appends themselves wherever
+//! the partition's writer has nothing to do; otherwise the writer's queue keeps the order.
 //!
 //! Queues hold what connections may have in flight, which their budgets bound.
+
+mod producers;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::error::{BrokerError, Result};
+use producers::Producers;
 
 /// Something to do on a disk thread.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
@@ -125,33 +127,6 @@ fn run(job: Job) {
     }
 }
 
-/// Threads that serve producers, which are started when the first comes.
-#[derive(Default)]
-struct Producers(OnceLock<Option<Runtime>>);
-
-impl Producers {
-    fn handle(&self, threads: usize) -> Option<&Handle> {
-        let start = || {
-            let mut builder = Builder::new_multi_thread();
-            builder.worker_threads(threads).thread_name("produce").enable_all();
-            let runtime = builder.on_thread_start(|| MAY_WAIT.set(true)).build();
-            runtime
-                .inspect_err(|error| tracing::warn!(%error, "no threads for producers, which costs speed"))
-                .ok()
-        };
-        self.0.get_or_init(start).as_ref().map(Runtime::handle)
-    }
-}
-
-impl Drop for Producers {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take().flatten() {
-            // Its tasks have ended, or the broker is dropped as in a crash, maybe by a thread that must not wait.
-            runtime.shutdown_background();
-        }
-    }
-}
-
 /// All disk threads of a broker.
 pub(crate) struct DiskThreads {
     writers: Vec<Arc<Queue>>,
@@ -189,9 +164,13 @@ impl DiskThreads {
         Ok(())
     }
 
-    /// Has the writer of a partition do something, after all that it was given before.
-    pub(crate) fn write(&self, partition_hash: usize, job: Job) {
-        let writer = partition_hash % self.writers.len();
+    /// The writer of a partition.
+    pub(crate) fn writer(&self, partition_hash: usize) -> usize {
+        partition_hash % self.writers.len()
+    }
+
+    /// Has a writer do something, after all that it was given before.
+    pub(crate) fn write(&self, writer: usize, job: Job) {
         let job = HELD.with_borrow_mut(|held| match held {
             Some(held) => {
                 held.push((writer, job));
@@ -218,9 +197,9 @@ impl DiskThreads {
         }
     }
 
-    /// The runtime for connections that only produce; none when the system has no more threads.
+    /// A thread for a connection that only produces; none when the system has no more threads.
     pub(crate) fn producers(&self) -> Option<&Handle> {
-        self.producers.handle(self.writers.len() + 1)
+        self.producers.least_busy(self.writers.len() + 1)
     }
 
     /// Has any reader do something.

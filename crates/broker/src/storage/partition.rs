@@ -71,19 +71,26 @@ impl Partition {
         Arc::new(Self { log, traffic: Traffic::default(), events, hash })
     }
 
-    /// Appends batches that have been checked, after all that were given before. `done` is called when the append may
-    /// be acknowledged, or has failed.
-    pub(crate) fn append(&self, disks: &DiskThreads, batches: Bytes, done: AppendDone) {
-        let log = Arc::clone(&self.log);
-        let events = Arc::clone(&self.events);
-        let job = move || match log.append(&batches) {
-            Ok(appended) => events.acknowledge(appended, done),
-            Err(error) => events.refuse(error, done),
-        };
-        disks.write(self.hash, Box::new(job));
+    /// The writer that everything of this partition is given to.
+    pub(crate) fn writer(&self, disks: &DiskThreads) -> usize {
+        disks.writer(self.hash)
     }
 
-    /// As [`Partition::append`], of the broker's own records: also when clients' are refused because the disk is nearly full.
+    /// Appends batches that have been checked. Only in a job of [`Partition::writer`]: waits for the disk.
+    ///
+    /// # Errors
+    /// As [`PartitionLog::append`].
+    pub(crate) fn append(&self, batches: &[u8]) -> Result<Appended, LogError> {
+        self.log.append(batches)
+    }
+
+    /// Has `done` called when an append may be acknowledged, or never may.
+    pub(crate) fn acknowledge(&self, appended: Appended, done: AppendDone) {
+        self.events.acknowledge(appended, done);
+    }
+
+    /// Appends the broker's own records after all that was given to the writer before, also when clients' are refused because the
+    /// disk is nearly full. `done` is called when the append may be acknowledged, or has failed.
     pub(crate) fn append_own(&self, disks: &DiskThreads, batches: Bytes, done: AppendDone) {
         let log = Arc::clone(&self.log);
         let events = Arc::clone(&self.events);
@@ -91,13 +98,7 @@ impl Partition {
             Ok(appended) => events.acknowledge(appended, done),
             Err(error) => events.refuse(error, done),
         };
-        disks.write(self.hash, Box::new(job));
-    }
-
-    /// Appends without an acknowledgement (`acks=0`); `done` hears of it at once.
-    pub(crate) fn append_unacknowledged(&self, disks: &DiskThreads, batches: Bytes, done: AppendDone) {
-        let log = Arc::clone(&self.log);
-        disks.write(self.hash, Box::new(move || done(log.append(&batches))));
+        disks.write(self.writer(disks), Box::new(job));
     }
 
     /// Lets transactional batches of a producer in, before everything that is appended after this call.
@@ -110,10 +111,10 @@ impl Partition {
                 tracing::warn!(topic, partition, producer_id = producer.id, %error, "producer is not enrolled");
             }
         };
-        disks.write(self.hash, Box::new(job));
+        disks.write(self.writer(disks), Box::new(job));
     }
 
-    /// Ends a producer's transaction, after everything that was appended before. `done` as with [`Partition::append`].
+    /// Ends a producer's transaction, after everything that was appended before. `done` as with [`Partition::append_own`].
     pub(crate) fn append_marker(&self, disks: &DiskThreads, marker: Marker, done: AppendDone) {
         let log = Arc::clone(&self.log);
         let events = Arc::clone(&self.events);
@@ -125,7 +126,7 @@ impl Partition {
                 Err(error) => events.refuse(error, done),
             }
         };
-        disks.write(self.hash, Box::new(job));
+        disks.write(self.writer(disks), Box::new(job));
     }
 
     /// Has `watcher` told whenever there is more to read, until [`Partition::unwatch`].

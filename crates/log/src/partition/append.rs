@@ -29,6 +29,8 @@ use crate::{LogError, Result};
 
 /// Bytes at the front of a batch that an append replaces: base offset, length (unchanged), leader epoch.
 const HEAD_LEN: usize = 16;
+/// A batch up to this size is copied behind its head: that costs less than telling the system of two places.
+const SMALL_BYTES_MAX: usize = 1024;
 
 /// When an append may be acknowledged: once the high watermark has reached `offset`. Under the policies `none` and `interval`
 /// it has when the append returns.
@@ -323,8 +325,15 @@ impl PartitionLog {
         heads.clear();
         heads.extend(batches.iter().map(|batch| head(bytes, batch)));
         let written = if let ([batch], [head]) = (&*batches, &**heads) {
-            let rest = &bytes[HEAD_LEN..batch.header.size()];
-            write_all_at(&*file, &mut [IoSlice::new(head), IoSlice::new(rest)], extent.size)
+            let whole = &bytes[..batch.header.size()];
+            let mut small = [0; SMALL_BYTES_MAX];
+            if let Some(small) = small.get_mut(..whole.len()) {
+                small.copy_from_slice(whole);
+                small[..HEAD_LEN].copy_from_slice(head);
+                write_all_at(&*file, &mut [IoSlice::new(small)], extent.size)
+            } else {
+                write_all_at(&*file, &mut [IoSlice::new(head), IoSlice::new(&whole[HEAD_LEN..])], extent.size)
+            }
         } else {
             let mut slices = Vec::with_capacity(2 * batches.len());
             for (batch, head) in batches.iter().zip(heads) {

@@ -12,7 +12,7 @@ use millstream_wire::ErrorCode;
 
 use super::gather::Gather;
 use super::validation::Rejected;
-use super::{Outcome, Target};
+use super::{Outcome, Target, append_all};
 use crate::coordinator::ProducerIdentity;
 use crate::coordinator::transactions::{TopicPartitions, TransactionVersion, refusal_for_producer};
 use crate::core::Core;
@@ -67,20 +67,14 @@ impl<'a> Batches<'a> {
         let (Some(id), Some(producer)) = (self.id, self.producer) else { return };
         let (core, acks, version) = (Arc::clone(self.core), self.acks, self.version);
         if version < ENROLS_SINCE {
-            for target in self.targets {
-                target.append(&core, gather, acks);
-            }
-            return;
+            return append_all(&core, gather, self.targets, acks);
         }
         let (gather, targets) = (Arc::clone(gather), self.targets);
-        let then = move |enrolled: Result<(), ErrorCode>| {
-            for target in targets {
-                match enrolled {
-                    Ok(()) => target.append(&core, &gather, acks),
-                    Err(error) => {
-                        let rejected = rejected(code_for(version, error));
-                        gather.set(target.place, Outcome::Rejected(rejected));
-                    }
+        let then = move |enrolled: Result<(), ErrorCode>| match enrolled {
+            Ok(()) => append_all(&core, &gather, targets, acks),
+            Err(error) => {
+                for target in targets {
+                    gather.set(target.place, Outcome::Rejected(rejected(code_for(version, error))));
                 }
             }
         };

@@ -10,7 +10,7 @@ fn jobs_of_one_partition_run_in_order_and_all_of_them_before_the_end() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     for number in 0..1000 {
         let seen = Arc::clone(&seen);
-        threads.write(7, Box::new(move || seen.lock().push(number)));
+        threads.write(1, Box::new(move || seen.lock().push(number)));
     }
     threads.stop();
     assert_eq!(*seen.lock(), (0..1000).collect::<Vec<_>>());
@@ -81,7 +81,7 @@ fn what_is_held_back_runs_in_order_when_the_guard_is_dropped() {
     let held = threads.hold();
     for number in 0..10 {
         let sender = sender.clone();
-        threads.write(number, Box::new(move || sender.send(number).unwrap()));
+        threads.write(0, Box::new(move || sender.send(number).unwrap()));
     }
     assert!(HELD.with_borrow(|held| held.as_ref().is_some_and(|held| held.len() == 10)));
     drop(held);
