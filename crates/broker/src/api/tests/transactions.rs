@@ -262,7 +262,10 @@ async fn a_producer_that_just_writes_commits_and_aborts() {
     assert_eq!(committed_values(&mut test, 0, 9).await, ["one", "one", "three", "three"]);
     assert_eq!(committed_values(&mut test, 1, 6).await, ["one", "three"]);
     assert_eq!((producer.id, producer.epoch), (first.id, first.epoch + 3), "an epoch for each");
-    // A repeated request is answered as before; one of an older producer is not.
+    // A repeated request is answered as before, once the transaction has ended; one of an older producer is not.
+    while state(&mut test, "a").await != "CompleteCommit" {
+        tokio::task::yield_now().await;
+    }
     let mut repeated = Producer { epoch: first.epoch + 2, ..first };
     let response = repeated.end(&mut test, 5, true).await;
     assert_eq!((response.error_code, response.producer_epoch), (0, producer.epoch));
