@@ -18,7 +18,7 @@ use crate::coordinator::{CoordinatorConfig, CoordinatorLog, GroupCoordinator};
 use crate::core::{self, Advertised, Coordinators, Core, Parts};
 use crate::error::Result;
 use crate::metrics::Exporter;
-use crate::server::{self, InProcessConnection};
+use crate::server::{self, BoundListener, InProcessConnection};
 use crate::storage::DiskThreads;
 use crate::storage::coordinator_topic::CoordinatorTopic;
 use crate::storage::participants::Participants;
@@ -43,7 +43,7 @@ pub struct ListenerAddress {
 /// A running broker. Dropping it without [`Broker::shutdown`] is like a crash: nothing acknowledged under
 /// [`millstream_log::FsyncPolicy::Group`] is lost, and the next start checks the tails of the logs.
 pub struct Broker {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     listeners: Vec<ListenerAddress>,
     /// Ends when all tasks have.
     tasks: mpsc::Receiver<()>,
@@ -92,28 +92,20 @@ impl Broker {
         config.check()?;
         let bound = server::bind_all(&config.listeners).await?;
         let disks = DiskThreads::start(config.disk_threads)?;
-        let options = StoreOptions {
-            fsync: config.fsync,
-            broker_configs: config.topic_defaults.clone(),
-            compaction: config.compaction,
-            disk_reserve_bytes: config.disk_reserve_bytes,
-            producer_expiration_ms: i64::try_from(config.producer_id_expiration.as_millis())
-                .unwrap_or(i64::MAX),
-            clock: Arc::clone(&clock),
-            ..StoreOptions::default()
-        };
-        let path = config.data_dir.clone();
-        let (node_id, at_start) = (config.node_id, config.topic_defaults.clone());
-        let open = move || -> millstream_log::Result<_> {
-            let store = LogStore::open(&path, options)?;
-            // What was set while the broker ran before holds on.
-            let merged = BrokerLayers::read(&store.metadata().state(), node_id, &at_start).merged();
-            if merged != at_start {
-                store.set_broker_configs(merged)?;
-            }
-            Ok(store)
-        };
-        let store = disks.run(open).await??;
+        let options = StoreOptions { clock: Arc::clone(&clock), ..StoreOptions::default() };
+        let for_store = config.clone();
+        let store = disks.run(move || open_store(&for_store, options)).await??;
+        Self::run(config, bound, store, disks, clock).await
+    }
+
+    /// Serves what an open data directory holds.
+    pub(crate) async fn run(
+        config: BrokerConfig,
+        bound: Vec<BoundListener>,
+        store: Arc<LogStore>,
+        disks: DiskThreads,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
         let coordinators = new_coordinators(&config, &store, &clock);
         let advertised = bound.iter().map(|listener| Advertised {
             host: listener.advertised_host.clone(),
@@ -193,6 +185,29 @@ impl Broker {
             Err(_) => Err(crate::BrokerError::DiskThreadLost),
         }
     }
+}
+
+/// Opens the data directory. `platform` says where it lies and who syncs it; what the configuration has counts for the rest.
+pub(crate) fn open_store(
+    config: &BrokerConfig,
+    platform: StoreOptions,
+) -> millstream_log::Result<Arc<LogStore>> {
+    let options = StoreOptions {
+        fsync: config.fsync,
+        broker_configs: config.topic_defaults.clone(),
+        compaction: config.compaction,
+        disk_reserve_bytes: config.disk_reserve_bytes,
+        producer_expiration_ms: i64::try_from(config.producer_id_expiration.as_millis()).unwrap_or(i64::MAX),
+        ..platform
+    };
+    let store = LogStore::open(&config.data_dir, options)?;
+    // What was set while the broker ran before holds on.
+    let merged =
+        BrokerLayers::read(&store.metadata().state(), config.node_id, &config.topic_defaults).merged();
+    if merged != config.topic_defaults {
+        store.set_broker_configs(merged)?;
+    }
+    Ok(store)
 }
 
 impl Drop for Broker {

@@ -40,6 +40,8 @@ mod metrics;
 mod properties;
 mod quotas;
 mod server;
+#[cfg(test)]
+mod simulation;
 mod storage;
 
 pub use broker::{Broker, InProcess, ListenerAddress};

@@ -20,5 +20,5 @@ mod tcp;
 pub(crate) use budget::ByteBudget;
 pub use in_process::InProcessConnection;
 pub(crate) use in_process::connect as connect_in_process;
-pub(crate) use listener::{bind_all, serve};
+pub(crate) use listener::{BoundListener, bind_all, serve};
 pub(crate) use session::{Answer, Handling, Records};

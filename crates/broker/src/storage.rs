@@ -12,5 +12,7 @@ pub(crate) mod topics;
 
 pub(crate) use buffers::RecordBuffers;
 pub(crate) use disk::DiskThreads;
+#[cfg(test)]
+pub(crate) use disk::DisksByHand;
 pub(crate) use partition::{Partition, Traffic, Watcher};
 pub(crate) use topics::{Topic, TopicTable};

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use crate::Result;
 use crate::checkpoint::Offsets;
 use crate::clock::Clock;
-use crate::data_directory::PreviousRun;
+use crate::data_directory::{FailedSyncNote, PreviousRun};
 use crate::durability::{FsyncPolicy, SyncQueue};
 use crate::error::IoContext;
 use crate::files::FileCache;
@@ -44,6 +44,7 @@ pub(crate) struct Context {
     pub(crate) swaps: AtomicU64,
     /// Whether everything that a killed process left was synced, once that was tried.
     pub(crate) leftovers_synced: Mutex<Option<bool>>,
+    pub(crate) failed_sync: FailedSyncNote,
 }
 
 impl Context {
@@ -67,6 +68,9 @@ impl Context {
             None => self.fs().sync_all(&self.root),
         };
         *synced = Some(outcome.is_ok());
+        if outcome.is_err() {
+            self.failed_sync.write();
+        }
         outcome.context("sync", &self.root)
     }
 

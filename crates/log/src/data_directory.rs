@@ -3,14 +3,17 @@
 //! A directory belongs to one process (`.lock`), carries the version of its layout (`millstream.format`), and
 //! `.kafka_cleanshutdown` lies in it only between a clean stop and the next start. The run of the machine that wrote last
 //! (`millstream.boot`) tells a killed process from a machine that went down: after the former, the page cache still has
-//! every byte that was written.
+//! every byte that was written. Unless a sync has failed: then the kernel takes pages for clean that no disk has, and the next process must
+//! know it. So such a failure is noted behind the run's id, in a page that is in memory anyway: nothing has to be synced for a note that
+//! only matters for as long as the page cache lives.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::IoContext;
-use crate::fs::{Durable, FileSystem, LockGuard, read_file, replace_file};
+use crate::fs::{Durable, File, FileSystem, LockGuard, OpenMode, read_file, replace_file, write_all_at};
 use crate::{LogError, Result};
 
 /// Newest layout that this release reads, and the one that it writes.
@@ -22,6 +25,8 @@ const BOOT_FILE: &str = "millstream.boot";
 const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
 /// Files that show that a directory is Apache Kafka's.
 const KAFKA_FILES: [&str; 2] = ["meta.properties", "bootstrap.checkpoint"];
+/// Behind the run's id once a sync has failed in it.
+const SYNC_FAILED: &[u8] = b" sync failed";
 const SMALL_FILE_BYTES_MAX: u64 = 4096;
 
 /// How the last process left the directory.
@@ -33,8 +38,17 @@ pub enum PreviousRun {
     Clean,
     /// It was killed, but the machine has been up since: what was written can be read.
     Killed,
+    /// It was killed after a sync had failed: what can be read may be on no disk.
+    SyncFailed,
     /// The machine went down, or may have: of what was not synced, anything may be missing.
     PowerCut,
+}
+
+impl PreviousRun {
+    /// Whether bytes behind the recovery points may be missing or wrong.
+    pub(crate) fn may_have_lost_bytes(self) -> bool {
+        matches!(self, Self::PowerCut | Self::SyncFailed)
+    }
 }
 
 /// A locked data directory.
@@ -113,11 +127,14 @@ impl DataDirectory {
         if self.read_small(CLEAN_SHUTDOWN_FILE)?.is_some() {
             return Ok(PreviousRun::Clean);
         }
-        let same = match (self.read_small(BOOT_FILE)?, self.fs.boot_id()) {
-            (Some(then), Some(now)) => then == now.as_bytes(),
-            _ => false,
+        let (Some(then), Some(now)) = (self.read_small(BOOT_FILE)?, self.fs.boot_id()) else {
+            return Ok(PreviousRun::PowerCut);
         };
-        Ok(if same { PreviousRun::Killed } else { PreviousRun::PowerCut })
+        Ok(match then.strip_prefix(now.as_bytes()) {
+            Some(b"") => PreviousRun::Killed,
+            Some(SYNC_FAILED) => PreviousRun::SyncFailed,
+            _ => PreviousRun::PowerCut,
+        })
     }
 
     fn read_small(&self, file: &str) -> Result<Option<Vec<u8>>> {
@@ -126,7 +143,7 @@ impl DataDirectory {
     }
 
     /// Notes that a process is at work: from here on, only [`Self::mark_clean`] makes the stop a clean one.
-    pub(crate) fn mark_running(&self) -> Result<()> {
+    pub(crate) fn mark_running(&self) -> Result<FailedSyncNote> {
         let boot = self.path.join(BOOT_FILE);
         let id = self.fs.boot_id().unwrap_or_default();
         replace_file(&*self.fs, &boot, id.as_bytes(), Durable::OldOrNew).context("write", &boot)?;
@@ -137,7 +154,9 @@ impl DataDirectory {
             }
             _ => {}
         }
-        self.fs.sync_dir(&self.path).context("sync", &self.path)
+        self.fs.sync_dir(&self.path).context("sync", &self.path)?;
+        let file = self.fs.open(&boot, OpenMode::Existing).context("open", &boot)?;
+        Ok(FailedSyncNote { file, position: id.len() as u64, written: AtomicBool::new(false) })
     }
 
     /// Notes that everything is synced and the process is about to end.
@@ -145,6 +164,27 @@ impl DataDirectory {
         let path = self.path.join(CLEAN_SHUTDOWN_FILE);
         replace_file(&*self.fs, &path, b"{\"version\":0,\"brokerEpoch\":-1}", Durable::Yes)
             .context("write", &path)
+    }
+}
+
+/// Where the next process reads that a sync has failed in this one.
+#[derive(Debug)]
+pub(crate) struct FailedSyncNote {
+    file: Arc<dyn File>,
+    position: u64,
+    written: AtomicBool,
+}
+
+impl FailedSyncNote {
+    /// Notes that a sync has failed.
+    pub(crate) fn write(&self) {
+        if self.written.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Err(error) = write_all_at(&*self.file, &mut [IoSlice::new(SYNC_FAILED)], self.position) {
+            self.written.store(false, Ordering::Release);
+            tracing::error!(%error, "that a sync failed could not be noted: restart the machine before the broker");
+        }
     }
 }
 

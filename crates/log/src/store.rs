@@ -34,6 +34,7 @@ use crate::{LogError, Result};
 
 mod compaction;
 mod housekeeping;
+mod rewrite;
 #[cfg(test)]
 mod tests;
 mod topics;
@@ -172,7 +173,10 @@ impl LogStore {
             directory.initialise()?;
         }
         let checkpointed = housekeeping::read_checkpoints(&*options.fs, path, &metadata.state())?;
-        directory.mark_running()?;
+        if previous_run == PreviousRun::SyncFailed {
+            rewrite::rewrite_unsynced(&*options.fs, path, &checkpointed)?;
+        }
+        let failed_sync = directory.mark_running()?;
         let open_files_max = options
             .open_files_max
             .unwrap_or_else(|| (options.fs.open_files_max() / 2).clamp(8, OPEN_FILES_MAX));
@@ -190,6 +194,7 @@ impl LogStore {
             swaps: AtomicU64::new(0),
             checkpointed: Mutex::new(checkpointed),
             leftovers_synced: Mutex::new(None),
+            failed_sync,
         });
         let store = Self {
             syncer: Mutex::new(Some(Syncer::new(context.clone()))),
@@ -335,7 +340,7 @@ fn begin_run(metadata: &MetadataLog, previous_run: PreviousRun, cluster_id: Opti
             let id = cluster_id.unwrap_or_else(|| id_text(random_id()));
             records.push(MetadataRecord::ClusterId { id });
         }
-        if matches!(previous_run, PreviousRun::Killed | PreviousRun::PowerCut) {
+        if !matches!(previous_run, PreviousRun::None | PreviousRun::Clean) {
             records.push(MetadataRecord::BrokerEpoch { epoch: state.broker_epoch + 1 });
         }
         Ok((records, ()))

@@ -260,4 +260,9 @@ impl Drop for DiskThreads {
 }
 
 #[cfg(test)]
+mod by_hand;
+#[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+pub(crate) use by_hand::DisksByHand;

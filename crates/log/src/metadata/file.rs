@@ -70,7 +70,7 @@ impl MetadataFile {
         let path = generation_path(directory, generation);
         let bytes = read_file(&*fs, &path, FILE_BYTES_MAX).context("read", &path)?.unwrap_or_default();
         let mut state = MetadataState::default();
-        let (mut position, mut state_size, mut next_sequence) = (0, 0, None);
+        let (mut position, mut state_size, mut next_sequence, mut last) = (0, 0, None, 0);
         while let Some(frame) = Frame::parse(&bytes[position..]) {
             if next_sequence.is_some_and(|next| next != frame.sequence) {
                 break;
@@ -86,6 +86,7 @@ impl MetadataFile {
                 }
             })?;
             records.into_iter().for_each(|record| state.apply(record));
+            last = position;
             position += frame.size;
             next_sequence = Some(frame.sequence + 1);
             if state_size == 0 {
@@ -104,7 +105,13 @@ impl MetadataFile {
             tracing::info!(path = %path.display(), position, "unfinished change at the end of the metadata log is cut");
             file.set_size(position as u64).context("truncate", &path)?;
         }
-        // What a killed process wrote may not have been synced.
+        // What a killed process wrote last may not have been synced, or its sync may have failed: then the kernel takes it for clean, and
+        // may still have that failure to tell.
+        if let Err(error) = file.sync_data() {
+            tracing::warn!(%error, path = %path.display(), "end of the metadata log is written again");
+        }
+        write_all_at(&*file, &mut [IoSlice::new(&bytes[last..position])], last as u64)
+            .context("write", &path)?;
         file.sync_data().context("sync", &path)?;
         let (size, directory) = (position as u64, directory.to_owned());
         Ok((

@@ -177,7 +177,9 @@ impl PartitionLog {
         match self.context.previous_run {
             PreviousRun::None | PreviousRun::Clean | PreviousRun::Killed => true,
             // A recovery point behind the next segment's start was set by a sync that covered the finished indexes.
-            PreviousRun::PowerCut => next_base.is_some_and(|next| next < checkpointed.recovery_point),
+            PreviousRun::PowerCut | PreviousRun::SyncFailed => {
+                next_base.is_some_and(|next| next < checkpointed.recovery_point)
+            }
         }
     }
 
@@ -192,7 +194,7 @@ impl PartitionLog {
     ) -> Result<bool> {
         let recovery_point = checkpointed.recovery_point;
         let expected = previous_end.unwrap_or(checkpointed.log_start_offset);
-        if self.context.previous_run != PreviousRun::PowerCut || base_offset <= recovery_point {
+        if !self.context.previous_run.may_have_lost_bytes() || base_offset <= recovery_point {
             return Ok(false);
         }
         if base_offset > expected && expected < recovery_point {
@@ -210,7 +212,7 @@ impl PartitionLog {
         let cache = &self.context.cache;
         let sound = segment.aborted.find_entries(cache, size, segment.base_offset, end_offset)?;
         // After a power cut, a part of it may be missing.
-        let whole = trusted || self.context.previous_run != PreviousRun::PowerCut;
+        let whole = trusted || !self.context.previous_run.may_have_lost_bytes();
         Ok(sound && (whole || (size == 0 && !walked.has_control)))
     }
 
@@ -242,7 +244,7 @@ impl PartitionLog {
     ) -> Result<Walked> {
         let directory = self.directory();
         let size = self.file_size(&directory, FileKind::Log, base_offset)?;
-        let power_cut = self.context.previous_run == PreviousRun::PowerCut;
+        let power_cut = self.context.previous_run.may_have_lost_bytes();
         let start = if power_cut {
             let recovery_point = Some(checkpointed.recovery_point);
             Start {
@@ -266,8 +268,8 @@ impl PartitionLog {
         let Some(torn_at) = torn_at else { return Ok(walked) };
         let (end_offset, path) = (walked.segment.extent().next_offset, walked.segment.log_path());
         let synced = match self.context.previous_run {
-            PreviousRun::PowerCut | PreviousRun::Killed => checkpointed.recovery_point,
             PreviousRun::None | PreviousRun::Clean => i64::MAX,
+            _ => checkpointed.recovery_point,
         };
         if end_offset < synced {
             return Err(LogError::Corrupt { what: "record batch", path, position: torn_at });

@@ -118,7 +118,10 @@ impl PartitionLog {
                     self.advance_high_watermark(plan.mark);
                 }
             }
-            Err(error) => self.go_offline(&error),
+            Err(error) => {
+                self.context.failed_sync.write();
+                self.go_offline(&error);
+            }
         }
     }
 
