@@ -13,11 +13,14 @@ use crate::comparison::{Rounds, Side, compare_to_rows};
 use crate::floor;
 use crate::millstream::{Binary, Fsync, Server};
 use crate::peers::Kafka;
-use cells::{CELLS, Cell, Compression};
+use cells::{CELLS, Cell, Compression, PLAIN, SINGLE};
 use subject::Subject;
 
-mod cells;
-mod subject;
+pub(crate) mod cells;
+pub(crate) mod subject;
+
+/// How often Kafka serves each kind of load before the first cell.
+const WARM_UPS: usize = 2;
 
 /// Our broker beside Apache Kafka, per CPU-second of the broker
 #[derive(Debug, Args)]
@@ -101,6 +104,16 @@ impl Brokers {
         Ok(Self { kafka, floor: floor::Server::start(&directory.join("floor"))?, ours: Vec::new() })
     }
 
+    /// Has Kafka serve what makes it compile most of what the cells need: its first minute costs three times as much.
+    fn warm_up(&self, directory: &Path, amount: u64) -> anyhow::Result<()> {
+        let mut subject = Subject::new(self.kafka.address(), self.kafka.pid()?, directory.to_owned())
+            .with_topic_settings(Kafka::topic_settings(Fsync::None));
+        for cell in [SINGLE, PLAIN].into_iter().cycle().take(2 * WARM_UPS) {
+            subject.measure(&cell, amount)?;
+        }
+        Ok(())
+    }
+
     /// Our broker under a policy, started when it is first asked for.
     fn ours(&mut self, binary: &Binary, directory: &Path, fsync: Fsync) -> anyhow::Result<(String, u32)> {
         if !self.ours.iter().any(|(policy, _)| *policy == fsync) {
@@ -129,6 +142,7 @@ impl Broker {
         let directory = tempfile::tempdir()?;
         let directory = directory.path();
         let mut brokers = Brokers::start(directory)?;
+        brokers.warm_up(directory, self.amount)?;
         let mut rows = Vec::new();
         for cell in cells {
             let amount = self.amount;
@@ -140,7 +154,8 @@ impl Broker {
                 sides.push(side("millstream", subject(&address, pid)));
             }
             let kafka = &brokers.kafka;
-            sides.push(side("kafka", subject(kafka.address(), kafka.pid()?).of_kafka(cell.fsync)));
+            let peer = subject(kafka.address(), kafka.pid()?);
+            sides.push(side("kafka", peer.with_topic_settings(Kafka::topic_settings(cell.fsync))));
             if cell.has_floor() {
                 sides.push(side("floor", subject(brokers.floor.address(), brokers.floor.pid())));
             }

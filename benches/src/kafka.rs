@@ -183,7 +183,8 @@ impl Connection {
     }
 }
 
-fn check(code: i16) -> anyhow::Result<()> {
+/// Fails with what an error code means.
+pub(crate) fn check(code: i16) -> anyhow::Result<()> {
     match (code, ErrorCode::from_code(code)) {
         (0, _) => Ok(()),
         (_, Some(known)) => bail!("{}: {}", known.name(), known.message()),

@@ -13,17 +13,20 @@ mod account;
 mod broker;
 mod client;
 mod comparison;
+mod durability;
 mod engine;
 mod floor;
 mod formats;
 mod generate;
 mod kafka;
+mod latency;
 mod load;
 mod millstream;
 mod nexmark;
 mod partitions;
 mod peers;
 mod process;
+mod producers;
 mod sensors;
 mod startup;
 
@@ -43,9 +46,11 @@ enum Measurement {
     Account(account::Account),
     Broker(broker::Broker),
     Client(client::Client),
+    Durability(durability::Durability),
     Floor(floor::Floor),
     Engine(engine::Options),
     Formats(formats::Options),
+    Latency(latency::Latency),
     Load(load::Load),
     Nexmark(nexmark::Nexmark),
     Partitions(partitions::Partitions),
@@ -58,9 +63,11 @@ fn main() -> ExitCode {
         Measurement::Account(account) => account.run(),
         Measurement::Broker(broker) => broker.run(),
         Measurement::Client(client) => client.run(),
+        Measurement::Durability(durability) => durability.run(),
         Measurement::Floor(floor) => floor.run(),
         Measurement::Engine(options) => engine::run(&options),
         Measurement::Formats(options) => formats::run(&options),
+        Measurement::Latency(latency) => latency.run(),
         Measurement::Load(load) => load.run(),
         Measurement::Nexmark(nexmark) => nexmark.run(),
         Measurement::Partitions(partitions) => partitions.run(),

@@ -62,15 +62,6 @@ impl Fsync {
             Self::Group => "group",
         }
     }
-
-    /// Settings of a topic of Apache Kafka that promise as much.
-    pub(crate) fn kafka_settings(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::None => &[],
-            Self::Interval => &[("flush.ms", "1000")],
-            Self::Group => &[("flush.messages", "1")],
-        }
-    }
 }
 
 /// A running `millstream start` with ports that the system picked; it ends with its handle.

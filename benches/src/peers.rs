@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 
+use crate::millstream::Fsync;
 use crate::process::{self, Usage};
 
 /// Where Kafka tables of the SQL files say that the broker is.
@@ -118,6 +119,17 @@ impl Kafka {
 
     pub(crate) fn pid(&self) -> anyhow::Result<u32> {
         self.0.pid("pid")
+    }
+
+    /// Settings of its topics that promise as much durability as ours under a policy, and delete files at once.
+    pub(crate) fn topic_settings(fsync: Fsync) -> Vec<(&'static str, &'static str)> {
+        let mut settings = vec![("file.delete.delay.ms", "0")];
+        match fsync {
+            Fsync::None => {}
+            Fsync::Interval => settings.push(("flush.ms", "1000")),
+            Fsync::Group => settings.push(("flush.messages", "1")),
+        }
+        settings
     }
 
     /// Ends the node and returns the command that starts it again on its data.

@@ -11,23 +11,23 @@ const FLOOR_PARTITIONS_MAX: u32 = 1_000;
 
 /// A named load.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cell {
-    pub(super) name: &'static str,
-    pub(super) record_bytes: u64,
+pub(crate) struct Cell {
+    pub(crate) name: &'static str,
+    pub(crate) record_bytes: u64,
     /// `batch.size` of the producer: at 0 every batch has one record.
-    pub(super) batch_bytes: u32,
-    pub(super) compression: Compression,
-    pub(super) partitions: u32,
-    pub(super) fsync: Fsync,
+    pub(crate) batch_bytes: u32,
+    pub(crate) compression: Compression,
+    pub(crate) partitions: u32,
+    pub(crate) fsync: Fsync,
     /// Of the amount that was asked for: what takes long needs no more.
-    pub(super) share: f64,
+    pub(crate) share: f64,
     /// The ratios aimed at when producing.
-    pub(super) goals: &'static [(&'static str, f64)],
+    pub(crate) goals: &'static [(&'static str, f64)],
 }
 
 /// `compression.type` of the producer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Compression {
+pub(crate) enum Compression {
     None,
     Gzip,
     Snappy,
@@ -36,7 +36,7 @@ pub(super) enum Compression {
 }
 
 impl Compression {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Gzip => "gzip",
@@ -47,7 +47,8 @@ impl Compression {
     }
 }
 
-const PLAIN: Cell = Cell {
+/// Records of 1 KiB in large batches; the others differ from it.
+pub(crate) const PLAIN: Cell = Cell {
     name: "1kib",
     record_bytes: 1_024,
     batch_bytes: LARGE_BATCH_BYTES,
@@ -61,7 +62,7 @@ const PLAIN: Cell = Cell {
 const AT_LEAST_KAFKA: &[(&str, f64)] = &[("kafka", 1.0)];
 
 /// All of them, in the order in which they are measured: many partitions last, because they stay.
-pub(super) const CELLS: [Cell; 12] = [
+pub(crate) const CELLS: [Cell; 12] = [
     Cell { name: "100b", record_bytes: 100, goals: &[("kafka", 3.5)], ..PLAIN },
     PLAIN,
     Cell { name: "100kib", record_bytes: 100 << 10, goals: AT_LEAST_KAFKA, ..PLAIN },
@@ -94,39 +95,40 @@ pub(super) const CELLS: [Cell; 12] = [
     },
 ];
 
-const SINGLE: Cell =
+/// A record in each batch.
+pub(crate) const SINGLE: Cell =
     Cell { name: "single", record_bytes: 100, batch_bytes: 0, goals: &[("kafka", 5.0)], ..PLAIN };
 
 impl Cell {
     /// The cell of that name.
-    pub(super) fn named(name: &str) -> Result<Self, String> {
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
         let known = || CELLS.map(|cell| cell.name).join(", ");
         CELLS.into_iter().find(|cell| cell.name == name).ok_or_else(|| format!("there are {}", known()))
     }
 
     /// Whether a batch holds one record: what counts then is requests, not bytes.
-    pub(super) fn is_single(&self) -> bool {
+    pub(crate) fn is_single(&self) -> bool {
         self.batch_bytes == 0
     }
 
     /// A topic of many partitions is made once: making and deleting it would cost more than what is measured.
-    pub(super) fn keeps_topic(&self) -> bool {
+    pub(crate) fn keeps_topic(&self) -> bool {
         self.partitions > FLOOR_PARTITIONS_MAX
     }
 
     /// The floor syncs nothing, and keeps a file open for each partition.
-    pub(super) fn has_floor(&self) -> bool {
+    pub(crate) fn has_floor(&self) -> bool {
         self.fsync != Fsync::Group && self.partitions <= FLOOR_PARTITIONS_MAX
     }
 
     /// How many records stand for `amount`: megabytes, or thousands when each is a batch.
-    pub(super) fn records(&self, amount: u64) -> u64 {
+    pub(crate) fn records(&self, amount: u64) -> u64 {
         let amount = amount as f64 * self.share;
         let records = if self.is_single() { amount * 1e3 } else { amount * 1e6 / self.record_bytes as f64 };
         (records as u64).max(1)
     }
 
-    pub(super) fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         let size = match self.record_bytes {
             bytes if bytes >= 1_024 && bytes.is_multiple_of(1_024) => format!("{} KiB", bytes >> 10),
             bytes => format!("{bytes} bytes"),
@@ -143,7 +145,7 @@ impl Cell {
     }
 
     /// In the order of what a subject measures.
-    pub(super) fn metrics(&self) -> Vec<Metric> {
+    pub(crate) fn metrics(&self) -> Vec<Metric> {
         let unit = if self.is_single() { "thousand records per CPU-second" } else { "MB per CPU-second" };
         let mut produce = Metric::higher("produce", unit);
         produce.goals.extend_from_slice(self.goals);

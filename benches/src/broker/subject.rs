@@ -17,34 +17,33 @@ const WARM_CHUNK_BYTES: usize = 1 << 20;
 
 /// A broker to measure.
 #[derive(Debug)]
-pub(super) struct Subject {
-    pub(super) address: String,
-    pub(super) pid: u32,
+pub(crate) struct Subject {
+    pub(crate) address: String,
+    pub(crate) pid: u32,
     /// Settings that its topics get.
-    pub(super) settings: Vec<(&'static str, &'static str)>,
+    pub(crate) settings: Vec<(&'static str, &'static str)>,
     /// Where memory is written to before each measurement.
-    pub(super) directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// How often it was measured: topics and groups are named by it.
-    pub(super) runs: u64,
+    pub(crate) runs: u64,
     /// A topic that stays.
-    pub(super) kept: Option<String>,
+    pub(crate) kept: Option<String>,
 }
 
 impl Subject {
-    pub(super) fn new(address: &str, pid: u32, directory: PathBuf) -> Self {
+    pub(crate) fn new(address: &str, pid: u32, directory: PathBuf) -> Self {
         let address = address.to_owned();
         Self { address, pid, settings: Vec::new(), directory, runs: 0, kept: None }
     }
 
-    /// Gives its topics the settings of an Apache Kafka that syncs as `fsync`, and deletes files at once.
-    pub(super) fn of_kafka(mut self, fsync: Fsync) -> Self {
-        self.settings.push(("file.delete.delay.ms", "0"));
-        self.settings.extend_from_slice(fsync.kafka_settings());
+    /// Gives its topics settings.
+    pub(crate) fn with_topic_settings(mut self, settings: Vec<(&'static str, &'static str)>) -> Self {
+        self.settings = settings;
         self
     }
 
     /// Produces to a topic, fetches it, and deletes it unless it stays.
-    pub(super) fn measure(&mut self, cell: &Cell, amount: u64) -> anyhow::Result<Vec<f64>> {
+    pub(crate) fn measure(&mut self, cell: &Cell, amount: u64) -> anyhow::Result<Vec<f64>> {
         self.runs += 1;
         let records = cell.records(amount);
         let megabytes = (records * cell.record_bytes) as f64 / 1e6;
@@ -85,7 +84,7 @@ impl Subject {
 
     /// Writes a file and removes it, so that the page cache gets memory which was in use a moment ago. Under a hypervisor that takes back
     /// free memory, writing to other memory costs up to five times as much, whoever writes.
-    fn warm_memory(&self, megabytes: u64) -> anyhow::Result<()> {
+    pub(crate) fn warm_memory(&self, megabytes: u64) -> anyhow::Result<()> {
         let path = self.directory.join("warm");
         let mut file = std::fs::File::create(&path)?;
         let chunk = vec![0; WARM_CHUNK_BYTES];
@@ -103,7 +102,7 @@ impl Subject {
     }
 
     /// Returns the records per second that the producer counted.
-    pub(super) fn produce(&self, cell: &Cell, topic: &str, records: u64) -> anyhow::Result<f64> {
+    pub(crate) fn produce(&self, cell: &Cell, topic: &str, records: u64) -> anyhow::Result<f64> {
         let (records, size) = (records.to_string(), cell.record_bytes.to_string());
         let batch = format!("batch.size={}", cell.batch_bytes);
         let linger = format!("linger.ms={}", if cell.is_single() { 0 } else { 5 });
@@ -115,7 +114,7 @@ impl Subject {
         records_per_second(&printed).with_context(|| format!("the producer printed {printed:?}"))
     }
 
-    pub(super) fn fetch(&self, topic: &str, records: u64) -> anyhow::Result<()> {
+    pub(crate) fn fetch(&self, topic: &str, records: u64) -> anyhow::Result<()> {
         let (records, group) = (records.to_string(), format!("{topic}-{}", self.runs));
         let arguments = ["--bootstrap-server", &self.address, "--topic", topic, "--group", &group];
         let amount = ["--num-records", &records, "--timeout", "60000"];
