@@ -312,6 +312,9 @@ fn start_background(core: &Arc<Core>) {
             tracing::warn!(%error, "removed segments' files are left");
         }
     });
+    if config.fsync != millstream_log::FsyncPolicy::Group {
+        every(core, config.flush_check_interval, |core| _ = core.store.flush_overdue());
+    }
     every(core, config.checkpoint_interval, |core| {
         if let Err(error) = core.store.write_checkpoints() {
             tracing::warn!(%error, "checkpoints were not written");

@@ -195,6 +195,8 @@ pub struct BrokerConfig {
     pub transactional_id_expiration: Duration,
     /// `transaction.remove.expired.transaction.cleanup.interval.ms`: how often such ids are looked for.
     pub transactional_id_expiration_interval: Duration,
+    /// `log.flush.scheduler.interval.ms`: how often partitions are looked for whose `flush.ms` is over.
+    pub flush_check_interval: Duration,
     /// `log.retention.check.interval.ms`: how often old segments are looked for.
     pub retention_check_interval: Duration,
     /// `disk.reserve.bytes`: what clients' records leave on the disk for offsets, transactions and compaction.
@@ -250,6 +252,7 @@ impl BrokerConfig {
             transaction_abort_interval: Duration::from_secs(10),
             transactional_id_expiration: Duration::from_secs(7 * 24 * 60 * 60),
             transactional_id_expiration_interval: Duration::from_secs(60 * 60),
+            flush_check_interval: Duration::from_secs(1),
             retention_check_interval: Duration::from_secs(5 * 60),
             disk_reserve_bytes: 64 << 20,
             compaction: CompactionOptions::default(),

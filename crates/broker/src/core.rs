@@ -8,7 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use millstream_log::config::ConfigMap;
+use millstream_log::config::{ConfigMap, find_definition};
 use millstream_log::metadata::{ConfigResource, MetadataRecord, QuotaEntity};
 use millstream_log::{Clock, LogStore, NewTopic};
 use millstream_wire::ErrorCode;
@@ -327,6 +327,7 @@ impl Core {
         let core = Arc::clone(self);
         self.to_its_end(async move {
             let _administration = core.administration.lock().await;
+            warn_of_ineffective(&new.name, &new.configs);
             let created = core.on_disk(move |store| store.create_topic(new)).await?;
             tracing::info!(topic = %created.name, partitions = created.partitions.len(), "topic is created");
             Ok(core.put(adopt(&created, None)))
@@ -392,6 +393,7 @@ impl Core {
         if validate_only || configs == current.overrides {
             return Ok(());
         }
+        warn_of_ineffective(&topic, &configs);
         self.on_disk(move |store| store.set_topic_configs(&topic, configs)).await?;
         Ok(())
     }
@@ -462,6 +464,15 @@ impl Core {
         *topics = Arc::new(table);
         // It has just been put in.
         topics.by_id(id).cloned().unwrap_or_else(|| unreachable!("the topic is in the table"))
+    }
+}
+
+/// Names what is set on a topic and does nothing.
+fn warn_of_ineffective(topic: &str, configs: &ConfigMap) {
+    for (config, value) in configs {
+        if find_definition(config).is_some_and(|definition| definition.is_ineffective(value)) {
+            tracing::warn!(topic, config, value, "this configuration of the topic has no effect here");
+        }
     }
 }
 

@@ -159,7 +159,12 @@ impl BrokerConfig {
             property.check(value)?;
             match property.effect {
                 Effect::AtStart { set, .. } => set(self, value).ok_or_else(|| property.invalid(value))?,
-                Effect::TopicDefault(_) => drop(self.topic_defaults.insert(name.clone(), value.to_owned())),
+                Effect::TopicDefault(definition) => {
+                    if definition.is_ineffective(value) {
+                        notices.push(SettingNotice::Ineffective { name: name.clone(), fixed: None });
+                    }
+                    self.topic_defaults.insert(name.clone(), value.to_owned());
+                }
                 Effect::Fixed(fixed) if fixed == value => {}
                 Effect::Fixed(fixed) => {
                     notices.push(SettingNotice::Ineffective { name: name.clone(), fixed: Some(fixed) });

@@ -165,6 +165,8 @@ pub struct PartitionLog {
     listener: OnceLock<Arc<dyn PartitionListener>>,
     sync: Mutex<()>,
     sync_queued: AtomicBool,
+    /// When everything up to then was synced last, in ms.
+    synced_ms: AtomicI64,
     /// Held while segments other than the active one are replaced or removed.
     maintenance: Mutex<()>,
     /// Whether a swap of compaction failed half way: the next start finishes it.
@@ -189,6 +191,7 @@ impl PartitionLog {
         config: Arc<TopicConfig>,
     ) -> Self {
         Self {
+            synced_ms: AtomicI64::new(context.clock.now_ms()),
             context,
             topic,
             topic_id,

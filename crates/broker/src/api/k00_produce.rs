@@ -13,9 +13,13 @@
 //! A transactional batch is appended where its partition is a part of the producer's open transaction (`transaction`); a partition's log
 //! makes sure of it once more.
 //!
-//! Deviations: `compression.type` other than `producer` does not recompress yet; `timeout.ms` has nothing to wait for on one node.
+//! Where the topic's `compression.type` names another codec than a batch has, the disk thread that appends it gives it that one
+//! (`recoding`).
+//!
+//! Deviation: `timeout.ms` has nothing to wait for on one node.
 
 mod gather;
+mod recoding;
 mod transaction;
 mod validation;
 
@@ -39,6 +43,7 @@ use crate::quotas::Metered;
 use crate::server::{Answer, Handling};
 use crate::storage::{Partition, Topic, TopicTable};
 use gather::Gather;
+use recoding::Recoding;
 use transaction::Batches;
 use validation::{BatchRules, Rejected};
 
@@ -167,7 +172,8 @@ impl Work<'_> {
         self.core.metrics.produced_records.inc_by(u64::from(batch.record_count));
         partition.traffic.bytes_in.fetch_add(batch.bytes.len() as u64, Ordering::Relaxed);
         partition.traffic.records_in.fetch_add(u64::from(batch.record_count), Ordering::Relaxed);
-        let target = Target { partition: Arc::clone(partition), place, bytes: batch.bytes };
+        let recoding = Recoding::needed(&config, batch.compression);
+        let target = Target { partition: Arc::clone(partition), place, bytes: batch.bytes, recoding };
         match batch.transaction {
             None => self.targets.push(target),
             Some(producer) => {
@@ -184,6 +190,7 @@ struct Target {
     partition: Arc<Partition>,
     place: usize,
     bytes: Bytes,
+    recoding: Option<Recoding>,
 }
 
 /// Appends batches after all that were given to their partitions before; those of one writer in one go.
@@ -202,9 +209,13 @@ fn append_all(core: &Core, gather: &Arc<Gather>, mut targets: Vec<Target>, acks:
 impl Target {
     /// Waits for the disk.
     fn append(self, gather: &Arc<Gather>, acks: i16) {
-        let Self { partition, place, bytes } = self;
+        let Self { partition, place, bytes, recoding } = self;
         let log = &partition.log;
-        let outcome = match partition.append(&bytes) {
+        let appended = match recoding {
+            None => partition.append(&bytes),
+            Some(recoding) => recoding.apply(&bytes).and_then(|bytes| partition.append(&bytes)),
+        };
+        let outcome = match appended {
             Ok(appended) if acks != 0 && !matches!(appended.acknowledgement.is_due(log), Ok(true)) => {
                 let (gather, log) = (Arc::clone(gather), Arc::clone(log));
                 let done = move |acknowledged: Result<Appended, LogError>| {

@@ -2,6 +2,7 @@
 
 mod admin;
 mod broker_configs;
+mod compression;
 mod consumer_groups;
 mod errors;
 mod groups;

@@ -101,7 +101,6 @@ pub(super) static NAMES: &[&str] = &[
     "log.cleaner.io.max.bytes.per.second",
     "log.cleaner.threads",
     "log.dir.failure.timeout.ms",
-    "log.flush.scheduler.interval.ms",
     "log.flush.start.offset.checkpoint.interval.ms",
     "log.message.format.version",
     "max.connection.creation.rate",

@@ -111,6 +111,32 @@ impl Valid {
     }
 }
 
+/// Configurations that Kafka knows and that change nothing here: they are about replicas, tiered storage and what file systems do.
+const WITHOUT_EFFECT: &[&str] = &[
+    "compression.lz4.level",
+    "follower.replication.throttled.replicas",
+    "leader.replication.throttled.replicas",
+    "local.retention.bytes",
+    "local.retention.ms",
+    "min.insync.replicas",
+    "preallocate",
+    "remote.log.copy.disable",
+    "remote.log.delete.on.disable",
+    "unclean.leader.election.enable",
+];
+
+impl ConfigDefinition {
+    /// Whether it changes what a topic does.
+    pub fn has_effect(&self) -> bool {
+        !WITHOUT_EFFECT.contains(&self.name)
+    }
+
+    /// Whether a value is another than the default and does nothing all the same.
+    pub fn is_ineffective(&self, value: &str) -> bool {
+        !self.has_effect() && value.trim() != self.default
+    }
+}
+
 /// One topic configuration.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ConfigDefinition {
@@ -166,7 +192,7 @@ pub static TOPIC_CONFIGS: &[ConfigDefinition] = {
         define("compression.gzip.level", Int, "-1", GzipLevel, Some("compression.gzip.level"),
             "Level at which the broker compresses with gzip, where compression.type asks for it."),
         define("compression.lz4.level", Int, "9", Between(1, 17), Some("compression.lz4.level"),
-            "Level at which the broker compresses with lz4, where compression.type asks for it."),
+            "Level at which the broker compresses with lz4; without effect here, there is one."),
         define("compression.type", String, "producer", OneOf(COMPRESSION_TYPES), Some("compression.type"),
             "Codec in which batches are stored; producer keeps that of the producer."),
         define("compression.zstd.level", Int, "3", Between(-131_072, 22), Some("compression.zstd.level"),
@@ -176,9 +202,9 @@ pub static TOPIC_CONFIGS: &[ConfigDefinition] = {
         define("file.delete.delay.ms", Long, "60000", AtLeast(0), Some("log.segment.delete.delay.ms"),
             "How long a removed segment's files stay on the disk."),
         define("flush.messages", Long, FOREVER, AtLeast(1), Some("log.flush.interval.messages"),
-            "Number of records after which the log is synced. The broker's fsync policy is the better place to ask for durability."),
+            "Number of records after which a partition is synced, before the last of them is acknowledged. With fsync=group every record is."),
         define("flush.ms", Long, FOREVER, AtLeast(0), Some("log.flush.interval.ms"),
-            "Time after which the log is synced. The broker's fsync policy is the better place to ask for durability."),
+            "Time after which records are synced, looked at every log.flush.scheduler.interval.ms. With fsync=group they are before they are acknowledged."),
         define("follower.replication.throttled.replicas", List, "", ThrottledReplicas, None,
             "Replicas whose replication is throttled on the follower; a single node has none."),
         define("index.interval.bytes", Int, "4096", AtLeast(0), Some("log.index.interval.bytes"),

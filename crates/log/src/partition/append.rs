@@ -110,6 +110,9 @@ impl PartitionLog {
         drop(writer);
         let (appended, mark) = outcome?;
         if let Some(mark) = mark {
+            if self.context.policy != FsyncPolicy::Group {
+                self.flush_if_due(&config)?;
+            }
             match self.context.policy {
                 FsyncPolicy::None => {
                     // The segment before is finished: it is synced in the background.

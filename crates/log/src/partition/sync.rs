@@ -8,8 +8,9 @@ use parking_lot::MutexGuard;
 
 use super::{Mark, PartitionLog, Status};
 use crate::Result;
+use crate::config::TopicConfig;
 use crate::context::{Checkpointed, Context};
-use crate::durability::FsyncPolicy;
+use crate::durability::{FsyncPolicy, sync_partition};
 use crate::error::IoContext;
 use crate::fs::OpenMode;
 use crate::segment::Segment;
@@ -77,6 +78,25 @@ impl PartitionLog {
         self.sync_queued.store(false, Ordering::Release);
     }
 
+    /// Whether records have waited for a sync as long as `flush.ms` lets them, or longer.
+    pub(crate) fn is_flush_overdue(&self, now_ms: i64) -> bool {
+        let waits_ms = now_ms.saturating_sub(self.synced_ms.load(Ordering::Acquire));
+        self.is_open() && self.recovery_point() < self.log_end_offset() && waits_ms >= self.config().flush_ms
+    }
+
+    /// Syncs when `flush.messages` records have come since the last sync, before they are acknowledged.
+    ///
+    /// # Errors
+    /// [`crate::LogError::PartitionOffline`] when that has failed.
+    pub(super) fn flush_if_due(&self, config: &TopicConfig) -> Result<()> {
+        let unsynced = self.log_end_offset() - self.recovery_point();
+        if unsynced < config.flush_messages {
+            return Ok(());
+        }
+        sync_partition(&self.context, self, SyncScope::Everything);
+        self.check_available().map(|_| ())
+    }
+
     /// What has to be synced; `None` when nothing has, or the partition is not open.
     pub(crate) fn plan_sync(&self, scope: SyncScope) -> Option<SyncPlan<'_>> {
         let turn = self.sync.lock();
@@ -114,6 +134,7 @@ impl PartitionLog {
         match outcome {
             Ok(()) => {
                 self.recovery_point.fetch_max(plan.mark.offset, Ordering::AcqRel);
+                self.synced_ms.store(self.context.clock.now_ms(), Ordering::Release);
                 if self.context.policy == FsyncPolicy::Group {
                     self.advance_high_watermark(plan.mark);
                 }
@@ -159,3 +180,6 @@ impl PartitionLog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

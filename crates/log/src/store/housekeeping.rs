@@ -12,7 +12,7 @@ use crate::checkpoint::{
     RECOVERY_POINT_FILE, read_offsets, read_partition_metadata, write_offsets,
 };
 use crate::context::Checkpointed;
-use crate::durability::sync_now;
+use crate::durability::{sync_now, sync_partition};
 use crate::error::IoContext;
 use crate::fs::{Durable, FileSystem};
 use crate::metadata::{DeletedTopic, MetadataRecord, MetadataState};
@@ -150,6 +150,24 @@ impl LogStore {
             };
             Ok((starts.iter().filter_map(record).collect(), ()))
         })
+    }
+
+    /// Syncs partitions whose records have waited for it as long as their topic's `flush.ms` lets them; says how many. What fails
+    /// takes its partition offline.
+    pub fn flush_overdue(&self) -> usize {
+        let now_ms = self.context.clock.now_ms();
+        let limited: Vec<Arc<Topic>> = {
+            let topics = self.topics.read();
+            topics.by_name.values().filter(|topic| topic.config.flush_ms < i64::MAX).cloned().collect()
+        };
+        let mut flushed = 0;
+        for partition in limited.iter().flat_map(|topic| &*topic.partitions) {
+            if partition.is_flush_overdue(now_ms) {
+                sync_partition(&self.context, partition, SyncScope::Everything);
+                flushed += 1;
+            }
+        }
+        flushed
     }
 
     /// Removes segments that retention no longer wants; says how many. Failures of single partitions are logged.

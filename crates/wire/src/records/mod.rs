@@ -4,7 +4,8 @@
 //!   [`set_max_timestamp`]).
 //! - [`BatchView`] and [`Batch`]: one whole batch; [`Batches`] and [`SharedBatches`] walk many.
 //! - [`Records`]: the records of an uncompressed body, without allocation; [`check_records`] is a broker's check.
-//! - [`BatchBuilder`]: writes batches. [`ControlRecord`]: transaction markers. [`BatchRebuilder`]: batches with records left out.
+//! - [`BatchBuilder`]: writes batches. [`ControlRecord`]: transaction markers. [`BatchRebuilder`]: batches with records left out;
+//!   [`recompress`]: batches in another codec.
 //!
 //! ```
 //! use millstream_wire::compression::{Compression, Compressor, Decompressor};
@@ -32,6 +33,7 @@ mod builder;
 mod control;
 mod header;
 mod rebuild;
+mod recompress;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -45,6 +47,7 @@ pub use header::{
     assign_offset, set_max_timestamp, set_producer,
 };
 pub use rebuild::BatchRebuilder;
+pub use recompress::recompress;
 pub use record::{
     Header, HeaderIter, Headers, RECORD_LEN_MIN, Record, RecordRules, RecordSummary, Records, check_records,
     range_in,

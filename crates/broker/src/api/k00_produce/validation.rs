@@ -18,7 +18,7 @@ use crate::error_code;
 /// The first version that may carry zstd.
 const ZSTD_SINCE: i16 = 7;
 /// Most bytes that a batch may have uncompressed when it is opened to be checked.
-const UNCOMPRESSED_BYTES_MAX: usize = 256 * 1024 * 1024;
+pub(super) const UNCOMPRESSED_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// What batches for a topic are held to.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +57,7 @@ impl BatchRules {
 pub(super) struct Checked {
     pub(super) bytes: Bytes,
     pub(super) record_count: u32,
+    pub(super) compression: Compression,
     /// Whose transaction it belongs to.
     pub(super) transaction: Option<ProducerIdentity>,
 }
@@ -105,14 +106,15 @@ pub(super) fn check(bytes: Bytes, rules: &BatchRules) -> Result<Checked, Rejecte
     let record_count = header.record_count.unsigned_abs();
     let producer = ProducerIdentity { id: header.producer_id, epoch: header.producer_epoch };
     let transaction = header.attributes.is_transactional().then_some(producer);
+    let compression = header.attributes.compression();
     let Some(summary) = summary.filter(|summary| summary.max_timestamp != header.max_timestamp) else {
-        return Ok(Checked { bytes, record_count, transaction });
+        return Ok(Checked { bytes, record_count, compression, transaction });
     };
     // Readers by time rely on the header, so it is corrected.
     let mut corrected = BytesMut::from(&bytes[..]);
     set_max_timestamp(&mut corrected, header.attributes.timestamp_type(), summary.max_timestamp)
         .map_err(|error| Rejected::batch(&error))?;
-    Ok(Checked { bytes: corrected.freeze(), record_count, transaction })
+    Ok(Checked { bytes: corrected.freeze(), record_count, compression, transaction })
 }
 
 /// The batch, if it is the only one and whole.

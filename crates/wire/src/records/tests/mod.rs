@@ -2,6 +2,7 @@
 
 mod hostile;
 mod rebuild;
+mod recompress;
 mod round_trip;
 mod rules;
 
