@@ -104,6 +104,19 @@ mod clients {
         restart_under("java_groups");
     }
 
+    /// What stands behind the scripts of a Kafka installation, and the files that it finds.
+    #[test]
+    fn command_line_tools_of_kafka() {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let server = Process::broker(data.path(), &[]);
+        let directory = data.path().to_str().expect("a path of text");
+        if let Some(said) = peer("clients/run.sh", &["tools", &server.kafka, directory]) {
+            let checks = said.lines().filter(|line| line.starts_with("ok ")).count();
+            assert!(checks >= 28, "only {checks} checks:\n{said}");
+            assert_eq!(server.terminate().code, Some(0), "exit code of a clean stop");
+        }
+    }
+
     const APPLICATION: &str = "words";
     const LINES: &str = "8000";
 

@@ -241,6 +241,9 @@ pub(super) async fn alter(
 /// Applies a change to what is set on a topic.
 fn apply(overrides: &mut ConfigMap, broker: &ConfigMap, name: &str, change: Change) -> Result<(), Refusal> {
     let Some(definition) = find_definition(name) else {
+        if change == Change::Delete {
+            return Ok(()); // Nothing by that name is set: tools delete what they may have set elsewhere.
+        }
         return Err(Refusal::new(ErrorCode::InvalidConfig, format!("Unknown topic config name: {name}")));
     };
     let current = millstream_log::config::value_of(definition, overrides, broker).to_owned();
@@ -255,6 +258,9 @@ fn apply_to_broker(
     change: Change,
 ) -> Result<(), Refusal> {
     let Some(property) = properties::find(name) else {
+        if change == Change::Delete {
+            return Ok(()); // As on a topic.
+        }
         if properties::is_ineffective(name) {
             let message = format!("{name} has no effect on this broker");
             return Err(Refusal::new(ErrorCode::InvalidConfig, message));

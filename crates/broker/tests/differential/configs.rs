@@ -93,6 +93,7 @@ fn changes(connection: &mut Connection) {
         ("set nonsense", &[("retention.ms", set, Some("soon"))]),
         ("set out of range", &[("min.insync.replicas", set, Some("0"))]),
         ("set an unknown one", &[("no.such.config", set, Some("1"))]),
+        ("delete an unknown one", &[("no.such.config", delete, None)]),
         ("an unknown operation", &[("retention.ms", 9, Some("1"))]),
         ("the same twice", &[("retention.ms", set, Some("1")), ("retention.ms", set, Some("2"))]),
         ("nothing", &[]),
