@@ -5,6 +5,7 @@
 //! that is not in the table is not offered, and a request for it closes the connection, as in Apache Kafka.
 
 pub(crate) mod configs;
+pub(crate) mod group_configs;
 mod k00_produce;
 mod k01_fetch;
 mod k02_list_offsets;

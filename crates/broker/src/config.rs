@@ -8,6 +8,7 @@
 //! - `fsync` exists (Kafka: never, a replica has the data).
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -106,6 +107,12 @@ pub struct ConsumerGroupConfig {
     pub session_timeout: Duration,
     /// `group.consumer.heartbeat.interval.ms`: how often members are told to send heartbeats. Short ones make rebalances quick.
     pub heartbeat_interval: Duration,
+    /// `group.consumer.min.session.timeout.ms` to `group.consumer.max.session.timeout.ms`: what single groups may set.
+    pub session_timeout_bounds: RangeInclusive<Duration>,
+    /// `group.consumer.min.heartbeat.interval.ms` to `group.consumer.max.heartbeat.interval.ms`: what single groups may set.
+    pub heartbeat_interval_bounds: RangeInclusive<Duration>,
+    /// `group.consumer.min.assignment.interval.ms` to `group.consumer.max.assignment.interval.ms`: what single groups may set.
+    pub assignment_interval_bounds: RangeInclusive<Duration>,
     /// `group.consumer.max.size`: members of a group.
     pub members_max: usize,
     /// `group.consumer.assignors`: those that members may ask for; the first is the default.
@@ -122,6 +129,9 @@ pub struct ConsumerGroupConfig {
 impl Default for ConsumerGroupConfig {
     fn default() -> Self {
         Self {
+            session_timeout_bounds: Duration::from_secs(45)..=Duration::from_secs(60),
+            heartbeat_interval_bounds: Duration::from_secs(5)..=Duration::from_secs(15),
+            assignment_interval_bounds: Duration::ZERO..=Duration::from_secs(15),
             session_timeout: Duration::from_secs(45),
             heartbeat_interval: Duration::from_secs(5),
             members_max: usize::try_from(i32::MAX).unwrap_or(usize::MAX),

@@ -38,10 +38,12 @@ pub(crate) mod transactions;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_wire::ErrorCode;
+use parking_lot::RwLock;
 use tokio::sync::Mutex as AsyncMutex;
 
 use classic::{GroupLimits, Now};
@@ -105,6 +107,28 @@ pub(crate) struct CoordinatorConfig {
     pub(crate) offsets_retention: Duration,
 }
 
+/// What a group has set for itself (resource type GROUP).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct GroupOverrides {
+    /// `consumer.session.timeout.ms`.
+    pub(crate) session_timeout: Option<Duration>,
+    /// `consumer.heartbeat.interval.ms`.
+    pub(crate) heartbeat_interval: Option<Duration>,
+    /// `consumer.assignment.interval.ms`.
+    pub(crate) assignment_interval: Option<Duration>,
+}
+
+impl GroupOverrides {
+    fn applied_to(&self, broker: &ConsumerSettings) -> ConsumerSettings {
+        ConsumerSettings {
+            session_timeout: self.session_timeout.unwrap_or(broker.session_timeout),
+            heartbeat_interval: self.heartbeat_interval.unwrap_or(broker.heartbeat_interval),
+            assignment_interval: self.assignment_interval.unwrap_or(broker.assignment_interval),
+            ..broker.clone()
+        }
+    }
+}
+
 /// All groups of the broker.
 pub(crate) struct GroupCoordinator {
     config: CoordinatorConfig,
@@ -112,6 +136,9 @@ pub(crate) struct GroupCoordinator {
     topics: Arc<dyn TopicSource>,
     shards: Vec<Shard>,
     timers: Timers,
+    /// Of the groups that have settings of their own.
+    own_settings: RwLock<HashMap<String, Arc<ConsumerSettings>>>,
+    settings: Arc<ConsumerSettings>,
     clock: Arc<dyn Fn() -> Now + Send + Sync>,
     /// Held while the internal topic is created.
     pub(crate) creating_topic: AsyncMutex<()>,
@@ -128,16 +155,43 @@ impl GroupCoordinator {
     ) -> Arc<Self> {
         let shards = (0..shard_count).map(Shard::new).collect();
         let timers = Timers::default();
-        Arc::new(Self { config, log, topics, shards, timers, clock, creating_topic: AsyncMutex::default() })
+        Arc::new(Self {
+            own_settings: RwLock::default(),
+            settings: Arc::new(config.consumer.clone()),
+            config,
+            log,
+            topics,
+            shards,
+            timers,
+            clock,
+            creating_topic: AsyncMutex::default(),
+        })
     }
 
     fn now(&self) -> Now {
         (self.clock)()
     }
 
+    /// Gives a group settings of its own, or none any more.
+    pub(crate) fn configure(&self, group_id: &str, overrides: &GroupOverrides) {
+        let mut own_settings = self.own_settings.write();
+        if *overrides == GroupOverrides::default() {
+            own_settings.remove(group_id);
+        } else {
+            let settings = Arc::new(overrides.applied_to(&self.config.consumer));
+            own_settings.insert(group_id.to_owned(), settings);
+        }
+    }
+
+    /// What holds for a consumer group.
+    fn settings(&self, group_id: &str) -> Arc<ConsumerSettings> {
+        let own_settings = self.own_settings.read();
+        Arc::clone(own_settings.get(group_id).unwrap_or(&self.settings))
+    }
+
     /// What a consumer group is shown of the world.
-    fn context<'a>(&'a self, topics: &'a dyn Topics) -> Context<'a> {
-        Context { settings: &self.config.consumer, topics, now: self.now() }
+    fn context<'a>(&self, settings: &'a ConsumerSettings, topics: &'a dyn Topics) -> Context<'a> {
+        Context { settings, topics, now: self.now() }
     }
 
     /// The partition of `__consumer_offsets` that keeps a group.

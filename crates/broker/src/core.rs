@@ -17,8 +17,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use crate::api::configs::{BrokerLayers, RESOURCE_BROKER};
-use crate::api::{FetchSessions, Refusal};
+use crate::api::configs::{BrokerLayers, RESOURCE_BROKER, RESOURCE_GROUP};
+use crate::api::{FetchSessions, Refusal, group_configs};
 use crate::config::BrokerConfig;
 use crate::coordinator::GroupCoordinator;
 use crate::coordinator::classic::Now;
@@ -134,6 +134,7 @@ impl Core {
         core.offsets_topic.attach(&core);
         core.transactions_topic.attach(&core);
         participants.attach(&core);
+        core.configure_groups();
         core
     }
 
@@ -434,6 +435,53 @@ impl Core {
             .await
         })
         .await
+    }
+
+    /// What is set on a group.
+    pub(crate) fn group_configs(&self, name: &str) -> ConfigMap {
+        let resource = ConfigResource { kind: RESOURCE_GROUP, name: name.to_owned() };
+        self.store.metadata().state().resource_configs.get(&resource).cloned().unwrap_or_default()
+    }
+
+    /// Changes what is set on a group. It is durable when this returns, and its members hear of it with their next heartbeat.
+    pub(crate) async fn change_group_configs(
+        self: &Arc<Self>,
+        name: String,
+        validate_only: bool,
+        change: impl FnOnce(&mut ConfigMap) -> Result<(), Refusal> + Send + 'static,
+    ) -> Result<(), Refusal> {
+        let core = Arc::clone(self);
+        self.to_its_end(async move {
+            let _administration = core.administration.lock().await;
+            let mut configs = core.group_configs(&name);
+            change(&mut configs)?;
+            let overrides = group_configs::read(&configs, &core.config.consumer_groups)?;
+            if validate_only {
+                return Ok(());
+            }
+            let resource = ConfigResource { kind: RESOURCE_GROUP, name: name.clone() };
+            let record = MetadataRecord::ResourceConfigs { resource, configs };
+            core.on_disk(move |store| store.metadata().change(|_| Ok((vec![record], ())))).await?;
+            core.groups.configure(&name, &overrides);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Tells the coordinator what was set on groups before the start. What the broker's own configuration does not allow any more
+    /// has no effect.
+    fn configure_groups(&self) {
+        for (resource, configs) in &self.store.metadata().state().resource_configs {
+            if resource.kind == RESOURCE_GROUP {
+                match group_configs::read(configs, &self.config.consumer_groups) {
+                    Ok(overrides) => self.groups.configure(&resource.name, &overrides),
+                    Err(refusal) => {
+                        let (group, reason) = (&resource.name, refusal.message.unwrap_or_default());
+                        tracing::warn!(group, reason, "configurations of a group are not obeyed");
+                    }
+                }
+            }
+        }
     }
 
     /// Changes quotas of clients, all that `change` gives. They hold and are durable when this returns.

@@ -10,7 +10,7 @@ use millstream_log::config::{ConfigDefinition, ConfigMap, ConfigType, TOPIC_CONF
 use millstream_log::metadata::{ConfigResource, MetadataState};
 use millstream_wire::ErrorCode;
 
-use super::Refusal;
+use super::{Refusal, group_configs};
 use crate::core::Core;
 use crate::properties::{self, Effect, Property};
 
@@ -18,14 +18,15 @@ pub(super) const RESOURCE_TOPIC: i8 = 2;
 pub(crate) const RESOURCE_BROKER: i8 = 4;
 pub(super) const RESOURCE_BROKER_LOGGER: i8 = 8;
 pub(super) const RESOURCE_CLIENT_METRICS: i8 = 16;
-pub(super) const RESOURCE_GROUP: i8 = 32;
+pub(crate) const RESOURCE_GROUP: i8 = 32;
 
 /// Where a value comes from, by Kafka's numbers.
 pub(super) const SOURCE_TOPIC: i8 = 1;
 const SOURCE_DYNAMIC_BROKER: i8 = 2;
 const SOURCE_DYNAMIC_DEFAULT: i8 = 3;
-const SOURCE_STATIC_BROKER: i8 = 4;
-const SOURCE_DEFAULT: i8 = 5;
+pub(super) const SOURCE_STATIC_BROKER: i8 = 4;
+pub(super) const SOURCE_DEFAULT: i8 = 5;
+pub(super) const SOURCE_GROUP: i8 = 8;
 
 /// A value that an entry has, or would have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +50,7 @@ pub(super) struct Entry {
 }
 
 /// Kafka's number for a type.
-fn type_number(kind: ConfigType) -> i8 {
+pub(super) fn type_number(kind: ConfigType) -> i8 {
     match kind {
         ConfigType::Boolean => 1,
         ConfigType::String => 2,
@@ -201,6 +202,8 @@ pub(super) enum Target {
     Topic(Arc<str>),
     /// This broker by its id, or by an empty name all brokers.
     Broker(String),
+    /// A group, whether it exists or not.
+    Group(String),
 }
 
 /// Makes changes, all or none; with `replace`, to an empty slate.
@@ -234,6 +237,24 @@ pub(super) async fn alter(
                     .try_for_each(|(name, change)| apply_to_broker(set, &in_force, &name, change))
             };
             core.change_broker_configs(name, validate_only, change).await
+        }
+        Target::Group(name) => {
+            let broker = core.config.consumer_groups.clone();
+            let change = move |set: &mut ConfigMap| {
+                if replace {
+                    set.clear();
+                }
+                changes.into_iter().try_for_each(|(name, change)| {
+                    if change == Change::Delete {
+                        set.remove(&name); // Known or not, as on a topic.
+                        return Ok(());
+                    }
+                    let kind = group_configs::kind_of(&name)?;
+                    let current = group_configs::value_of(&name, set, &broker).unwrap_or_default();
+                    put(set, &name, kind, &current, change)
+                })
+            };
+            core.change_group_configs(name, validate_only, change).await
         }
     }
 }
@@ -342,7 +363,11 @@ pub(super) fn changeable(core: &Core, resource_type: i8, name: &str) -> Result<T
             }
             Ok(Target::Broker(node.to_string()))
         }
-        RESOURCE_BROKER_LOGGER | RESOURCE_CLIENT_METRICS | RESOURCE_GROUP => {
+        RESOURCE_GROUP if name.is_empty() => {
+            Err(Refusal::new(ErrorCode::InvalidRequest, "Default group resources are not allowed."))
+        }
+        RESOURCE_GROUP => Ok(Target::Group(name.to_owned())),
+        RESOURCE_BROKER_LOGGER | RESOURCE_CLIENT_METRICS => {
             let message = "this broker has no configurations of that kind";
             Err(Refusal::new(ErrorCode::InvalidRequest, message))
         }

@@ -1,4 +1,4 @@
-//! DescribeConfigs (32), versions 1 to 4: configurations of topics and of this broker. Version 3 brings types and documentation
+//! DescribeConfigs (32), versions 1 to 4: configurations of topics, of groups and of this broker. Version 3 brings types and documentation
 //! (KIP-569).
 //!
 //! All values are listed, defaults included, each with its source and, if asked for, synonyms. Of the broker's, those are
@@ -14,8 +14,8 @@ use millstream_wire::messages::describe_configs::{
     DescribeConfigsResult, DescribeConfigsSynonym,
 };
 
-use super::configs::{self, Entry, RESOURCE_BROKER, RESOURCE_BROKER_LOGGER, RESOURCE_TOPIC};
-use super::{Api, Call, Refusal, Reply, serve};
+use super::configs::{self, Entry, RESOURCE_BROKER, RESOURCE_BROKER_LOGGER, RESOURCE_GROUP, RESOURCE_TOPIC};
+use super::{Api, Call, Refusal, Reply, group_configs, serve};
 use crate::core::Core;
 
 pub(super) const API: Api = Api::whole::<DescribeConfigsRequest>(|core, call| serve(core, call, handle));
@@ -66,7 +66,11 @@ fn entries(core: &Core, resource: &DescribeConfigsResource) -> Result<Vec<Entry>
         RESOURCE_BROKER if name.is_empty() => Ok(configs::default_broker_entries(core)),
         RESOURCE_BROKER => check_node(core, name).map(|()| configs::broker_entries(core)),
         RESOURCE_BROKER_LOGGER => check_node(core, name).map(|()| Vec::new()),
-        configs::RESOURCE_CLIENT_METRICS | configs::RESOURCE_GROUP => Ok(Vec::new()),
+        RESOURCE_GROUP if name.is_empty() => {
+            Err(Refusal::new(ErrorCode::InvalidRequest, "Group name must not be empty"))
+        }
+        RESOURCE_GROUP => Ok(group_configs::entries(&core.group_configs(name), &core.config.consumer_groups)),
+        configs::RESOURCE_CLIENT_METRICS => Ok(Vec::new()),
         other => Err(Refusal::new(ErrorCode::InvalidRequest, format!("Unsupported resource type: {other}"))),
     }
 }

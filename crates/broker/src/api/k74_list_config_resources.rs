@@ -42,6 +42,13 @@ fn handle(
             ),
             RESOURCE_BROKER | RESOURCE_BROKER_LOGGER => config_resources
                 .push(ConfigResource { resource_name: core.config.node_id.to_string(), resource_type }),
+            RESOURCE_GROUP => {
+                let state = core.store.metadata().state();
+                let groups = state.resource_configs.keys().filter(|resource| resource.kind == RESOURCE_GROUP);
+                let named =
+                    groups.map(|group| ConfigResource { resource_name: group.name.clone(), resource_type });
+                config_resources.extend(named);
+            }
             _ => {}
         }
     }

@@ -5,6 +5,7 @@ mod broker_configs;
 mod compression;
 mod consumer_groups;
 mod errors;
+mod group_configs;
 mod groups;
 mod offered;
 mod one_node;

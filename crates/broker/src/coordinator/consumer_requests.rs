@@ -53,7 +53,8 @@ impl GroupCoordinator {
         request: &HeartbeatRequest,
     ) -> Result<(HeartbeatAnswer, Option<Written>), Refusal> {
         let topics = self.topics.topics();
-        let context = self.context(&*topics);
+        let settings = self.settings(group_id);
+        let context = self.context(&settings, &*topics);
         let mut groups = shard.groups.lock();
         let is_joining = request.member_epoch == JOIN;
         let mut replaced = Vec::new();
@@ -108,7 +109,8 @@ impl GroupCoordinator {
             return None;
         }
         let topics = self.topics.topics();
-        let answer = consumer.join_classic(request, &self.context(&*topics));
+        let settings = self.settings(group_id);
+        let answer = consumer.join_classic(request, &self.context(&settings, &*topics));
         Some((answer, self.append_changes(shard, group_id, consumer, Vec::new())))
     }
 
@@ -134,7 +136,8 @@ impl GroupCoordinator {
     ) -> Option<(T, Option<Written>)> {
         let group = groups.get_mut(group_id)?;
         let topics = self.topics.topics();
-        let result = work(group.consumer()?, &self.context(&*topics));
+        let settings = self.settings(group_id);
+        let result = work(group.consumer()?, &self.context(&settings, &*topics));
         Some((result, self.settle(shard, group_id, group)))
     }
 
@@ -142,9 +145,9 @@ impl GroupCoordinator {
     pub(super) fn consumer_on_time(self: &Arc<Self>, shard: &Shard, group_id: &str) {
         let mut groups = shard.groups.lock();
         let Some(group) = groups.get_mut(group_id) else { return };
-        let topics = self.topics.topics();
+        let (topics, settings) = (self.topics.topics(), self.settings(group_id));
         if let Some(consumer) = group.consumer() {
-            consumer.on_time(group_id, &self.context(&*topics));
+            consumer.on_time(group_id, &self.context(&settings, &*topics));
             // Nobody waits for it.
             drop(self.settle(shard, group_id, group));
         }
@@ -163,10 +166,10 @@ impl GroupCoordinator {
 
     /// Makes a classic group of a consumer group, with those of its members that are classic.
     fn downgrade(self: &Arc<Self>, shard: &Shard, group_id: &str, group: &mut Group) -> Option<Written> {
-        let topics = self.topics.topics();
+        let (topics, settings) = (self.topics.topics(), self.settings(group_id));
         let (stored, mut records) = {
             let consumer = group.consumer()?;
-            let stored = consumer.to_classic(&self.context(&*topics));
+            let stored = consumer.to_classic(&self.context(&settings, &*topics));
             consumer.end();
             let records = consumer.take_changes(group_id).1.into_iter().map(OffsetsRecord::Consumer);
             (stored, records.collect::<Vec<_>>())

@@ -63,9 +63,9 @@ impl GroupCoordinator {
     }
 
     fn restore_consumer(&self, groups: &mut HashMap<String, Group>, group_id: String, restored: Restored) {
-        let topics = self.topics.topics();
+        let (topics, settings) = (self.topics.topics(), self.settings(&group_id));
         let mut group = restored.consumer;
-        group.start_timers(&self.context(&*topics));
+        group.start_timers(&self.context(&settings, &*topics));
         if let Some(deadline) = group.deadline() {
             self.timers.wake_by(deadline);
         }

@@ -1,5 +1,6 @@
 //! The configurations that are read at the start or have one value. Those that are defaults of topics stand in the log's table.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use millstream_log::FsyncPolicy;
@@ -53,6 +54,16 @@ fn put_ms(field: &mut Duration, value: &str) -> Option<()> {
 
 fn ms(duration: Duration) -> String {
     duration.as_millis().to_string()
+}
+
+fn put_start(bounds: &mut RangeInclusive<Duration>, value: &str) -> Option<()> {
+    *bounds = duration(value, MILLISECOND)?..=*bounds.end();
+    Some(())
+}
+
+fn put_end(bounds: &mut RangeInclusive<Duration>, value: &str) -> Option<()> {
+    *bounds = *bounds.start()..=duration(value, MILLISECOND)?;
+    Some(())
 }
 
 /// Gives a field in milliseconds the seconds in `value`.
@@ -145,6 +156,15 @@ pub(super) static PROPERTIES: &[Property] = {
         at_start("group.consumer.heartbeat.interval.ms", Int, AtLeast(1),
             |c, value| put_ms(&mut c.consumer_groups.heartbeat_interval, value), |c| ms(c.consumer_groups.heartbeat_interval),
             "How often members of consumer groups are told to send heartbeats."),
+        at_start("group.consumer.max.assignment.interval.ms", Int, AtLeast(0),
+            |c, value| put_end(&mut c.consumer_groups.assignment_interval_bounds, value), |c| ms(*c.consumer_groups.assignment_interval_bounds.end()),
+            "Largest consumer.assignment.interval.ms that a group may set for itself."),
+        at_start("group.consumer.max.heartbeat.interval.ms", Int, AtLeast(1),
+            |c, value| put_end(&mut c.consumer_groups.heartbeat_interval_bounds, value), |c| ms(*c.consumer_groups.heartbeat_interval_bounds.end()),
+            "Largest consumer.heartbeat.interval.ms that a group may set for itself."),
+        at_start("group.consumer.max.session.timeout.ms", Int, AtLeast(1),
+            |c, value| put_end(&mut c.consumer_groups.session_timeout_bounds, value), |c| ms(*c.consumer_groups.session_timeout_bounds.end()),
+            "Largest consumer.session.timeout.ms that a group may set for itself."),
         at_start("group.consumer.max.size", Int, AtLeast(1),
             |c, value| put(&mut c.consumer_groups.members_max, value), |c| c.consumer_groups.members_max.to_string(),
             "Members of a consumer group at most."),
@@ -152,6 +172,15 @@ pub(super) static PROPERTIES: &[Property] = {
             |c, value| { c.consumer_groups.migration_policy = GroupMigrationPolicy::from_name(value)?; Some(()) },
             |c| c.consumer_groups.migration_policy.name().to_owned(),
             "Whether groups change between the classic and the consumer protocol while members are in them: disabled, upgrade, downgrade or bidirectional."),
+        at_start("group.consumer.min.assignment.interval.ms", Int, AtLeast(0),
+            |c, value| put_start(&mut c.consumer_groups.assignment_interval_bounds, value), |c| ms(*c.consumer_groups.assignment_interval_bounds.start()),
+            "Smallest consumer.assignment.interval.ms that a group may set for itself."),
+        at_start("group.consumer.min.heartbeat.interval.ms", Int, AtLeast(1),
+            |c, value| put_start(&mut c.consumer_groups.heartbeat_interval_bounds, value), |c| ms(*c.consumer_groups.heartbeat_interval_bounds.start()),
+            "Smallest consumer.heartbeat.interval.ms that a group may set for itself."),
+        at_start("group.consumer.min.session.timeout.ms", Int, AtLeast(1),
+            |c, value| put_start(&mut c.consumer_groups.session_timeout_bounds, value), |c| ms(*c.consumer_groups.session_timeout_bounds.start()),
+            "Smallest consumer.session.timeout.ms that a group may set for itself."),
         at_start("group.consumer.regex.refresh.interval.ms", Int, AtLeast(1),
             |c, value| put_ms(&mut c.consumer_groups.regex_refresh_interval, value), |c| ms(c.consumer_groups.regex_refresh_interval),
             "How old the topics that a regular expression matched may get."),

@@ -12,6 +12,7 @@ use crate::connection::Connection;
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const GROUP: i8 = 32;
 
 fn describing(resources: Vec<(i8, &str, Option<Vec<&str>>)>) -> DescribeConfigsRequest {
     let resource = |(resource_type, name, keys): (i8, &str, Option<Vec<&str>>)| DescribeConfigsResource {
@@ -57,6 +58,52 @@ pub(crate) fn configs(connection: &mut Connection) {
     let kinds = |resource_types| ListConfigResourcesRequest { resource_types };
     connection.ask("resources of an unknown kind", 1, &kinds(vec![77]));
     connection.ask("brokers", 1, &kinds(vec![BROKER]));
+}
+
+/// Configurations of groups, of those that are here: Kafka has those of share and streams groups as well.
+pub(crate) fn group_configs(connection: &mut Connection) {
+    let names =
+        ["consumer.assignment.interval.ms", "consumer.heartbeat.interval.ms", "consumer.session.timeout.ms"];
+    let [assignments, heartbeats, sessions] = names;
+    describe(connection, "of a group", vec![(GROUP, "g-configs", Some(names.to_vec()))]);
+    describe(connection, "of a group without a name", vec![(GROUP, "", Some(names.to_vec()))]);
+    let change = |name: &str, changes: &[Change]| IncrementalAlterConfigsRequest {
+        resources: vec![AlterConfigsResource {
+            resource_type: GROUP,
+            resource_name: name.into(),
+            configs: changes
+                .iter()
+                .map(|(name, operation, value)| AlterableConfig {
+                    name: (*name).into(),
+                    config_operation: *operation,
+                    value: value.map(Into::into),
+                })
+                .collect(),
+        }],
+        validate_only: false,
+    };
+    let (set, delete, append) = (0, 1, 2);
+    let steps: &[(&str, &[Change])] = &[
+        ("set", &[(heartbeats, set, Some("7000")), (sessions, set, Some("50000"))]),
+        ("set nonsense", &[(heartbeats, set, Some("soon"))]),
+        ("set nothing", &[(heartbeats, set, Some("0"))]),
+        ("set too little", &[(heartbeats, set, Some("4999"))]),
+        ("set too much", &[(sessions, set, Some("60001"))]),
+        ("set least", &[(assignments, set, Some("0"))]),
+        ("set an unknown one", &[("no.such.config", set, Some("1"))]),
+        ("delete", &[(assignments, delete, None)]),
+        ("delete what is not set", &[(assignments, delete, None)]),
+        ("delete an unknown one", &[("no.such.config", delete, None)]),
+        ("append", &[(heartbeats, append, Some("1"))]),
+    ];
+    for (what, changes) in steps {
+        connection.ask(&format!("{what}, of a group"), 1, &change("g-configs", changes));
+    }
+    connection.ask("of a group without a name", 1, &change("", &[(heartbeats, set, Some("7000"))]));
+    let groups = ListConfigResourcesRequest { resource_types: vec![GROUP] };
+    connection
+        .ask_until("groups with configurations", 1, &groups, |answer| !answer.config_resources.is_empty());
+    describe(connection, "of a group that has some", vec![(GROUP, "g-configs", Some(names.to_vec()))]);
 }
 
 /// A configuration, what is done to it, and a value.

@@ -28,6 +28,7 @@ type Scenario = fn(&mut Connection);
 const SCENARIOS: &[(&str, Scenario)] = &[
     ("topics", admin::topics),
     ("topic configs", configs::configs),
+    ("group configs", configs::group_configs),
     ("quotas", quotas::quotas),
     ("throttles", quotas::throttles),
     ("produce", records::produce),
