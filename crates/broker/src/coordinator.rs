@@ -196,8 +196,7 @@ impl GroupCoordinator {
 
     /// The partition of `__consumer_offsets` that keeps a group.
     pub(crate) fn partition_of(&self, group_id: &str) -> i32 {
-        let shards = i32::try_from(self.shards.len()).unwrap_or(i32::MAX);
-        (java_hash(group_id) & i32::MAX) % shards
+        partition_for(group_id, self.shards.len())
     }
 
     fn shard_of(&self, group_id: &str) -> &Shard {
@@ -211,6 +210,11 @@ impl GroupCoordinator {
         shard.loaded().await?;
         Ok(shard)
     }
+}
+
+/// The partition of a coordinator's topic that keeps a group or a transactional id.
+fn partition_for(id: &str, partitions: usize) -> i32 {
+    (java_hash(id) & i32::MAX) % i32::try_from(partitions).unwrap_or(i32::MAX)
 }
 
 /// Java's `String.hashCode`, by which Apache Kafka places groups and transactional ids.

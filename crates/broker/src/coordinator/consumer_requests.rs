@@ -105,7 +105,9 @@ impl GroupCoordinator {
         if consumer.is_empty() || is_downgrade {
             // An empty group is of the kind of the first who joins. So is one whose last member with the new
             // protocol comes back with the old one.
-            drop(self.downgrade(shard, group_id, group));
+            if let Err(error) = self.downgrade(shard, group_id, group) {
+                return Some((JoinAnswer::failed(error, request.member_id.clone()), None));
+            }
             return None;
         }
         let topics = self.topics.topics();
@@ -159,17 +161,25 @@ impl GroupCoordinator {
         let members_max = self.config.limits.members_max;
         let consumer = group.consumer()?;
         if consumer.has_lost_members() && consumer.is_to_be_classic(policy, members_max) {
-            return self.downgrade(shard, group_id, group);
+            // Where that cannot be said, the group goes on as it is.
+            if let Ok(written) = self.downgrade(shard, group_id, group) {
+                return Some(written);
+            }
         }
-        self.append_changes(shard, group_id, consumer, Vec::new())
+        self.append_changes(shard, group_id, group.consumer()?, Vec::new())
     }
 
     /// Makes a classic group of a consumer group, with those of its members that are classic.
-    fn downgrade(self: &Arc<Self>, shard: &Shard, group_id: &str, group: &mut Group) -> Option<Written> {
+    fn downgrade(
+        self: &Arc<Self>,
+        shard: &Shard,
+        group_id: &str,
+        group: &mut Group,
+    ) -> Result<Written, ErrorCode> {
         let (topics, settings) = (self.topics.topics(), self.settings(group_id));
         let (stored, mut records) = {
-            let consumer = group.consumer()?;
-            let stored = consumer.to_classic(&self.context(&settings, &*topics));
+            let consumer = group.consumer().ok_or(ErrorCode::UnknownServerError)?;
+            let stored = consumer.to_classic(&self.context(&settings, &*topics))?;
             consumer.end();
             let records = consumer.take_changes(group_id).1.into_iter().map(OffsetsRecord::Consumer);
             (stored, records.collect::<Vec<_>>())
@@ -192,7 +202,7 @@ impl GroupCoordinator {
         if let Some(write) = write {
             self.write_group(shard, group_id, write);
         }
-        Some(written)
+        Ok(written)
     }
 
     /// Appends the records that have changed, behind `first`. None if there are none. Called with the shard's lock held.

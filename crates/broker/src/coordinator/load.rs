@@ -1,6 +1,6 @@
 //! Rebuilding shards from `__consumer_offsets`, and clearing out what has grown old.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use millstream_wire::ErrorCode;
@@ -150,6 +150,8 @@ impl GroupCoordinator {
 #[derive(Default)]
 struct Replay {
     groups: HashMap<String, Restored>,
+    /// By producer id: the groups in which its open transaction has committed offsets.
+    open: HashMap<i64, BTreeSet<String>>,
     unreadable: usize,
 }
 
@@ -165,14 +167,19 @@ impl Replay {
         let (key, value, transaction) = match replayed {
             Replayed::Record { key, value, transaction } => (key, value, transaction),
             Replayed::EndOfTransaction { producer_id, committed } => {
-                for restored in self.groups.values_mut() {
-                    restored.offsets.end_transaction(producer_id, committed);
+                for group in self.open.remove(&producer_id).unwrap_or_default() {
+                    if let Some(restored) = self.groups.get_mut(&group) {
+                        restored.offsets.end_transaction(producer_id, committed);
+                    }
                 }
                 return;
             }
         };
         match OffsetsRecord::decode(key, value) {
             Ok(OffsetsRecord::Offset { group, topic, partition, committed }) => {
+                if let (Some(_), Some(producer_id)) = (&committed, transaction) {
+                    self.open.entry(producer_id).or_default().insert(group.clone());
+                }
                 let offsets = &mut self.groups.entry(group).or_default().offsets;
                 match (committed, transaction) {
                     (Some(committed), Some(producer_id)) => {

@@ -3,8 +3,8 @@
 //! What is held here has been appended to `__consumer_offsets`, and synced where the policy asks for it. Commits are
 //! applied in the order of their offsets there, so that a restart finds the same.
 //!
-//! Offsets committed in a transaction are pending until its marker: then they count, unless they were overtaken by a
-//! commit outside the transaction, or are forgotten (KIP-98).
+//! Offsets committed in a transaction are pending until its marker: then they count, or are forgotten (KIP-98). Of several commits the one
+//! that lies last in the log counts, whenever its transaction ended: compaction keeps that one, so a restart would find it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -28,13 +28,19 @@ pub(crate) struct CommittedOffset {
 /// Committed offsets by topic and partition.
 #[derive(Debug, Default)]
 pub(crate) struct GroupOffsets {
-    topics: HashMap<String, BTreeMap<i32, CommittedOffset>>,
+    topics: HashMap<String, BTreeMap<i32, Placed>>,
     /// By producer id: what its open transaction has committed.
-    pending: HashMap<i64, PendingOffsets>,
+    pending: HashMap<i64, HashMap<String, BTreeMap<i32, Placed>>>,
+    /// Commits so far.
+    commits: u64,
 }
 
-/// Offsets of an open transaction. None was overtaken by a commit outside: the partition is still unstable.
-type PendingOffsets = HashMap<String, BTreeMap<i32, Option<CommittedOffset>>>;
+/// An offset, and its place among the group's commits.
+#[derive(Debug)]
+struct Placed {
+    committed: CommittedOffset,
+    number: u64,
+}
 
 /// How offsets of a group grow old.
 #[derive(Clone, Copy)]
@@ -53,25 +59,23 @@ impl GroupOffsets {
     }
 
     pub(crate) fn get(&self, topic: &str, partition: i32) -> Option<&CommittedOffset> {
-        self.topics.get(topic)?.get(&partition)
+        Some(&self.topics.get(topic)?.get(&partition)?.committed)
+    }
+
+    fn place(&mut self, committed: CommittedOffset) -> Placed {
+        self.commits += 1;
+        Placed { committed, number: self.commits }
     }
 
     pub(crate) fn set(&mut self, topic: &str, partition: i32, committed: CommittedOffset) {
-        for pending in self.pending.values_mut() {
-            if let Some(overtaken) = pending.get_mut(topic).and_then(|places| places.get_mut(&partition)) {
-                *overtaken = None;
-            }
-        }
-        self.put(topic, partition, committed);
+        let placed = self.place(committed);
+        self.put(topic, partition, placed);
     }
 
-    fn put(&mut self, topic: &str, partition: i32, committed: CommittedOffset) {
+    fn put(&mut self, topic: &str, partition: i32, placed: Placed) {
         match self.topics.get_mut(topic) {
-            Some(partitions) => _ = partitions.insert(partition, committed),
-            None => {
-                let partitions = BTreeMap::from([(partition, committed)]);
-                self.topics.insert(topic.to_owned(), partitions);
-            }
+            Some(partitions) => _ = partitions.insert(partition, placed),
+            None => _ = self.topics.insert(topic.to_owned(), BTreeMap::from([(partition, placed)])),
         }
     }
 
@@ -83,17 +87,19 @@ impl GroupOffsets {
         partition: i32,
         committed: CommittedOffset,
     ) {
+        let placed = self.place(committed);
         let places = self.pending.entry(producer_id).or_default().entry(topic.to_owned()).or_default();
-        places.insert(partition, Some(committed));
+        places.insert(partition, placed);
     }
 
-    /// The transaction of `producer_id` has ended: what it committed counts, or never did.
+    /// The transaction of `producer_id` has ended: what it committed counts, where nothing later does, or never did.
     pub(crate) fn end_transaction(&mut self, producer_id: i64, is_committed: bool) {
         let Some(pending) = self.pending.remove(&producer_id) else { return };
         for (topic, places) in pending.into_iter().filter(|_| is_committed) {
-            for (partition, committed) in places {
-                if let Some(committed) = committed {
-                    self.put(&topic, partition, committed);
+            for (partition, placed) in places {
+                let current = self.topics.get(&topic).and_then(|partitions| partitions.get(&partition));
+                if current.is_none_or(|current| current.number < placed.number) {
+                    self.put(&topic, partition, placed);
                 }
             }
         }
@@ -101,10 +107,8 @@ impl GroupOffsets {
 
     /// Whether an open transaction has committed an offset for a partition.
     pub(crate) fn is_unstable(&self, topic: &str, partition: i32) -> bool {
-        let holds = |pending: &PendingOffsets| {
-            pending.get(topic).is_some_and(|places| places.contains_key(&partition))
-        };
-        self.pending.values().any(holds)
+        let in_topic = |places: &BTreeMap<i32, Placed>| places.contains_key(&partition);
+        self.pending.values().any(|pending| pending.get(topic).is_some_and(in_topic))
     }
 
     /// The producers whose open transactions have committed offsets.
@@ -130,9 +134,14 @@ impl GroupOffsets {
         }
     }
 
-    /// All offsets, by topic.
-    pub(crate) fn topics(&self) -> impl Iterator<Item = (&str, &BTreeMap<i32, CommittedOffset>)> {
-        self.topics.iter().map(|(topic, partitions)| (topic.as_str(), partitions))
+    /// All offsets, by topic and partition.
+    pub(crate) fn topics(
+        &self,
+    ) -> impl Iterator<Item = (&str, impl Iterator<Item = (i32, &CommittedOffset)>)> {
+        self.topics.iter().map(|(topic, partitions)| {
+            let offsets = partitions.iter().map(|(&partition, placed)| (partition, &placed.committed));
+            (topic.as_str(), offsets)
+        })
     }
 
     /// Every topic and partition with an offset, be it pending.
@@ -160,8 +169,8 @@ impl GroupOffsets {
             if (rule.subscribed)(topic) {
                 continue;
             }
-            let is_old = |&(partition, committed): &(&i32, &CommittedOffset)| {
-                is_expired(committed) && !self.is_unstable(topic, *partition)
+            let is_old = |&(partition, placed): &(&i32, &Placed)| {
+                is_expired(&placed.committed) && !self.is_unstable(topic, *partition)
             };
             let old = partitions.iter().filter(is_old);
             expired.extend(old.map(|(&partition, _)| (topic.clone(), partition)));

@@ -11,6 +11,7 @@ use super::consumer::{Commit, ConsumerGroup, Context};
 use super::consumer_requests::wait;
 use super::offsets::CommittedOffset;
 use super::records::OffsetsRecord;
+use super::shard::Groups;
 use super::{Group, GroupCoordinator, GroupKind};
 
 /// The first version of OffsetCommit that members of consumer groups use.
@@ -63,6 +64,9 @@ pub(crate) struct FetchedOffset {
     pub(crate) is_unstable: bool,
 }
 
+/// Offsets on their way into the log, with their topics and partitions.
+pub(super) type Accepted = Vec<(String, i32, CommittedOffset)>;
+
 /// Who commits.
 struct Committer {
     member_id: String,
@@ -91,16 +95,11 @@ impl Committer {
     }
 
     /// Whether the group takes the commit.
-    fn check(
-        &self,
-        group: &mut Group,
-        accepted: &[(String, i32, CommittedOffset)],
-        now: Now,
-    ) -> Result<(), ErrorCode> {
+    fn check(&self, group: &mut Group, accepted: &Accepted, now: Now) -> Result<(), ErrorCode> {
         let instance_id = self.instance_id.as_deref();
         match &mut group.kind {
             GroupKind::Classic(group) => {
-                group.check_offset_commit(&self.member_id, instance_id, self.generation_id)?;
+                group.check_offset_commit(&self.member_id, instance_id, self.generation_id, false)?;
                 group.committed(&self.member_id, now);
                 Ok(())
             }
@@ -230,18 +229,16 @@ impl GroupCoordinator {
         wait(written).await.map(|()| codes)
     }
 
-    /// Commits offsets; one code for each, in order.
-    pub(crate) async fn commit(
-        self: &Arc<Self>,
-        group_id: &str,
-        request: CommitRequest,
-    ) -> Result<Vec<ErrorCode>, ErrorCode> {
-        let shard = self.loaded_shard(group_id).await?;
-        let now = self.now();
-        let mut codes = Vec::with_capacity(request.offsets.len());
-        let mut accepted = Vec::with_capacity(request.offsets.len());
-        let who = Committer::of(&request);
-        for offset in request.offsets {
+    /// The offsets that may be committed as far as they themselves go, and one code for each that was asked for.
+    pub(super) fn accept(
+        &self,
+        offsets: Vec<CommitOffset>,
+        retention_ms: Option<i64>,
+        now: Now,
+    ) -> (Vec<ErrorCode>, Accepted) {
+        let mut codes = Vec::with_capacity(offsets.len());
+        let mut accepted = Vec::with_capacity(offsets.len());
+        for offset in offsets {
             if offset.metadata.len() > self.config.metadata_bytes_max {
                 codes.push(ErrorCode::OffsetMetadataTooLarge);
                 continue;
@@ -252,32 +249,44 @@ impl GroupCoordinator {
                 leader_epoch: offset.leader_epoch,
                 metadata: offset.metadata,
                 commit_timestamp_ms: now.wall_ms,
-                expire_timestamp_ms: request.retention_ms.map(|life_ms| now.wall_ms.saturating_add(life_ms)),
+                expire_timestamp_ms: retention_ms.map(|life_ms| now.wall_ms.saturating_add(life_ms)),
                 topic_id: offset.topic_id,
             };
             accepted.push((offset.topic, offset.partition, committed));
         }
+        (codes, accepted)
+    }
+
+    /// The group that offsets belong to. A name under which somebody only commits offsets is a classic group without members.
+    pub(super) fn group_for_offsets<'a>(&self, groups: &'a mut Groups, group_id: &str) -> &'a mut Group {
+        groups.entry(group_id.to_owned()).or_insert_with(|| {
+            let classic = ClassicGroup::new(self.config.limits, self.now());
+            Group::new(GroupKind::Classic(classic))
+        })
+    }
+
+    /// Commits offsets; one code for each, in order.
+    pub(crate) async fn commit(
+        self: &Arc<Self>,
+        group_id: &str,
+        request: CommitRequest,
+    ) -> Result<Vec<ErrorCode>, ErrorCode> {
+        let shard = self.loaded_shard(group_id).await?;
+        let now = self.now();
+        let who = Committer::of(&request);
+        let (codes, accepted) = self.accept(request.offsets, request.retention_ms, now);
         let (written, outcome) = oneshot::channel();
         {
             let mut groups = shard.groups.lock();
-            if who.generation_id < 0 && !groups.contains_key(group_id) {
-                let group = ClassicGroup::new(self.config.limits, now);
-                groups.insert(group_id.to_owned(), Group::new(GroupKind::Classic(group)));
+            if who.generation_id < 0 {
+                self.group_for_offsets(&mut groups, group_id);
             }
             let group = groups.get_mut(group_id).ok_or(who.no_group())?;
             who.check(group, &accepted, now)?;
             if accepted.is_empty() {
                 return Ok(codes);
             }
-            let records: Vec<_> = accepted
-                .iter()
-                .map(|(topic, partition, committed)| OffsetsRecord::Offset {
-                    group: group_id.to_owned(),
-                    topic: topic.clone(),
-                    partition: *partition,
-                    committed: Some(committed.clone()),
-                })
-                .collect();
+            let records = offset_records(group_id, &accepted);
             let coordinator = Arc::clone(self);
             let group_id = group_id.to_owned();
             let done = move |outcome: Result<(), ErrorCode>| {
@@ -297,12 +306,9 @@ impl GroupCoordinator {
 
     /// The commit is in the log. Where the group was deleted meanwhile, the offsets make it a group again: they lie
     /// behind its end in the log as well.
-    fn apply_commit(&self, group_id: &str, accepted: Vec<(String, i32, CommittedOffset)>) {
+    fn apply_commit(&self, group_id: &str, accepted: Accepted) {
         let mut groups = self.shard_of(group_id).groups.lock();
-        let group = groups.entry(group_id.to_owned()).or_insert_with(|| {
-            let classic = ClassicGroup::new(self.config.limits, self.now());
-            Group::new(GroupKind::Classic(classic))
-        });
+        let group = self.group_for_offsets(&mut groups, group_id);
         for (topic, partition, committed) in accepted {
             group.offsets.set(&topic, partition, committed);
         }
@@ -337,7 +343,7 @@ impl GroupCoordinator {
             None => {
                 let Some(offsets) = offsets else { return Ok(fetched) };
                 for (topic, partitions) in offsets.topics() {
-                    fetched.extend(partitions.iter().map(|(&partition, committed)| FetchedOffset {
+                    fetched.extend(partitions.map(|(partition, committed)| FetchedOffset {
                         topic: topic.to_owned(),
                         partition,
                         committed: Some(committed.clone()),
@@ -348,4 +354,15 @@ impl GroupCoordinator {
         }
         Ok(fetched)
     }
+}
+
+/// What offsets are in the log.
+pub(super) fn offset_records(group_id: &str, accepted: &Accepted) -> Vec<OffsetsRecord> {
+    let records = accepted.iter().map(|(topic, partition, committed)| OffsetsRecord::Offset {
+        group: group_id.to_owned(),
+        topic: topic.clone(),
+        partition: *partition,
+        committed: Some(committed.clone()),
+    });
+    records.collect()
 }

@@ -6,14 +6,10 @@ use std::sync::Arc;
 use millstream_wire::ErrorCode;
 use tokio::sync::oneshot;
 
-use super::classic::ClassicGroup;
 use super::consumer::Commit;
-use super::offsets::CommittedOffset;
 use super::records::OffsetsRecord;
-use super::{CommitOffset, CoordinatorBatch, Group, GroupCoordinator, GroupKind, ProducerIdentity};
-
-/// Offsets on their way into the log, with their topics and partitions.
-type Accepted = Vec<(String, i32, CommittedOffset)>;
+use super::requests::{Accepted, offset_records};
+use super::{CommitOffset, CoordinatorBatch, GroupCoordinator, GroupKind, ProducerIdentity};
 
 /// A TxnOffsetCommit request, its topics resolved. It is on behalf of a member of the group, or of nobody (KIP-447).
 #[derive(Debug)]
@@ -33,7 +29,7 @@ impl TransactionalCommit {
         let instance_id = self.group_instance_id.as_deref();
         match group {
             GroupKind::Classic(group) => {
-                group.check_transactional_commit(&self.member_id, instance_id, self.generation_id)
+                group.check_offset_commit(&self.member_id, instance_id, self.generation_id, true)
             }
             GroupKind::Consumer(group) => {
                 let (member_id, epoch) = (self.member_id.as_str(), self.generation_id);
@@ -61,47 +57,20 @@ impl GroupCoordinator {
         let now = self.now();
         let producer = commit.producer;
         let offsets = std::mem::take(&mut commit.offsets);
-        let mut codes = Vec::with_capacity(offsets.len());
-        let mut accepted: Accepted = Vec::with_capacity(offsets.len());
-        for offset in offsets {
-            if offset.metadata.len() > self.config.metadata_bytes_max {
-                codes.push(ErrorCode::OffsetMetadataTooLarge);
-                continue;
-            }
-            codes.push(ErrorCode::None);
-            let committed = CommittedOffset {
-                offset: offset.offset,
-                leader_epoch: offset.leader_epoch,
-                metadata: offset.metadata,
-                commit_timestamp_ms: now.wall_ms,
-                expire_timestamp_ms: None,
-                topic_id: offset.topic_id,
-            };
-            accepted.push((offset.topic, offset.partition, committed));
-        }
+        let (codes, accepted) = self.accept(offsets, None, now);
         let (written, outcome) = oneshot::channel();
         {
             let mut groups = shard.groups.lock();
             match groups.get(group_id) {
                 Some(group) => commit.check(&group.kind, &accepted)?,
                 None if commit.generation_id >= 0 => return Err(ErrorCode::IllegalGeneration),
-                None => {
-                    let group = ClassicGroup::new(self.config.limits, now);
-                    groups.insert(group_id.to_owned(), Group::new(GroupKind::Classic(group)));
-                }
+                None => _ = self.group_for_offsets(&mut groups, group_id),
             }
             if accepted.is_empty() {
                 return Ok(codes);
             }
-            let encoded = accepted.iter().map(|(topic, partition, committed)| {
-                let record = OffsetsRecord::Offset {
-                    group: group_id.to_owned(),
-                    topic: topic.clone(),
-                    partition: *partition,
-                    committed: Some(committed.clone()),
-                };
-                record.encode()
-            });
+            let records = offset_records(group_id, &accepted);
+            let encoded = records.iter().map(OffsetsRecord::encode);
             let records = encoded.collect::<Result<Vec<_>, _>>().map_err(|error| {
                 tracing::error!(%error, group_id, "committed offsets cannot be encoded");
                 ErrorCode::UnknownServerError
@@ -125,10 +94,7 @@ impl GroupCoordinator {
     fn hold_back(&self, group_id: &str, producer_id: i64, accepted: Accepted) {
         let shard = self.shard_of(group_id);
         let mut groups = shard.groups.lock();
-        let group = groups.entry(group_id.to_owned()).or_insert_with(|| {
-            let classic = ClassicGroup::new(self.config.limits, self.now());
-            Group::new(GroupKind::Classic(classic))
-        });
+        let group = self.group_for_offsets(&mut groups, group_id);
         for (topic, partition, committed) in accepted {
             group.offsets.set_pending(producer_id, &topic, partition, committed);
         }

@@ -42,7 +42,7 @@ use millstream_wire::ErrorCode;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 
 use super::classic::Now;
-use super::{CoordinatorLog, ProducerIdentity, java_hash};
+use super::{CoordinatorLog, ProducerIdentity, partition_for};
 use shard::Shard;
 
 pub(crate) use inspect::TransactionFilter;
@@ -129,14 +129,9 @@ impl TransactionCoordinator {
         (self.clock)().wall_ms
     }
 
-    /// The partition of `__transaction_state` that keeps an id.
-    fn partition_of(&self, id: &str) -> usize {
-        let shards = i32::try_from(self.shards.len()).unwrap_or(i32::MAX);
-        usize::try_from((java_hash(id) & i32::MAX) % shards).unwrap_or(0)
-    }
-
+    /// The shard that keeps an id.
     fn shard_of(&self, id: &str) -> &Shard {
-        &self.shards[self.partition_of(id)]
+        &self.shards[usize::try_from(partition_for(id, self.shards.len())).unwrap_or(0)]
     }
 }
 

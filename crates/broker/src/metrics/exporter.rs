@@ -174,7 +174,7 @@ fn encode_groups(
     core.groups.visit(|group_id, group| {
         for (topic, partitions) in group.offsets.topics() {
             let mut sum = 0;
-            for (&partition, committed) in partitions {
+            for (partition, committed) in partitions {
                 let labels = GroupPartitionLabels {
                     consumergroup: group_id.to_owned(),
                     topic: topic.to_owned(),

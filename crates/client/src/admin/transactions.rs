@@ -6,6 +6,7 @@ use millstream_wire::ApiKey;
 use millstream_wire::messages::describe_transactions::{self, DescribeTransactionsRequest};
 use millstream_wire::messages::init_producer_id::InitProducerIdRequest;
 use millstream_wire::messages::list_transactions::ListTransactionsRequest;
+use millstream_wire::protocol::Request;
 
 use super::{Admin, coordinator, unanswered};
 use crate::error::{ClientError, Result, Subject};
@@ -92,18 +93,13 @@ impl Admin {
     pub async fn describe_transaction(&self, transactional_id: &str) -> Result<TransactionDescription> {
         let request = DescribeTransactionsRequest { transactional_ids: vec![transactional_id.to_owned()] };
         let api = ApiKey::DescribeTransactions;
-        self.client
-            .retry(self.client.config().api_timeout, async || {
-                let (node, address) =
-                    coordinator::find_of_transaction(&self.client, transactional_id).await?;
-                let connection = self.client.connection_to(node, &address).await?;
-                let response = connection.call(&request, self.client.config().request_timeout).await?;
-                let found = response.transaction_states.into_iter().next();
-                let found = found.ok_or_else(|| unanswered(api, subject(transactional_id)))?;
-                ClientError::check(api, || subject(transactional_id), found.error_code)?;
-                Ok(described(node, found))
-            })
-            .await
+        self.on_coordinator(transactional_id, &request, |node, response| {
+            let found = response.transaction_states.into_iter().next();
+            let found = found.ok_or_else(|| unanswered(api, subject(transactional_id)))?;
+            ClientError::check(api, || subject(transactional_id), found.error_code)?;
+            Ok(described(node, found))
+        })
+        .await
     }
 
     /// Aborts the open transaction of a transactional id, if there is one, and fences its producer: whoever uses the id has
@@ -121,14 +117,26 @@ impl Admin {
             producer_epoch: -1,
             ..InitProducerIdRequest::default()
         };
-        let api = ApiKey::InitProducerId;
+        self.on_coordinator(transactional_id, &request, |_, response| {
+            ClientError::check(ApiKey::InitProducerId, || subject(transactional_id), response.error_code)
+        })
+        .await
+    }
+
+    /// Asks the coordinator of a transactional id, wherever it is by then, until `read` finds an answer that is no passing error.
+    async fn on_coordinator<R: Request, T>(
+        &self,
+        transactional_id: &str,
+        request: &R,
+        read: impl Fn(i32, R::Response) -> Result<T>,
+    ) -> Result<T> {
         self.client
             .retry(self.client.config().api_timeout, async || {
                 let (node, address) =
                     coordinator::find_of_transaction(&self.client, transactional_id).await?;
                 let connection = self.client.connection_to(node, &address).await?;
-                let response = connection.call(&request, self.client.config().request_timeout).await?;
-                ClientError::check(api, || subject(transactional_id), response.error_code)
+                let response = connection.call(request, self.client.config().request_timeout).await?;
+                read(node, response)
             })
             .await
     }

@@ -1,29 +1,18 @@
 //! Transactions as clients of both versions have them: producers that name their partitions first, and those that just write.
 
+mod administration;
+mod offsets;
+mod recovery;
+
 use millstream_wire::ErrorCode;
-use millstream_wire::messages::add_offsets_to_txn::AddOffsetsToTxnRequest;
-use millstream_wire::messages::add_partitions_to_txn::{
-    AddPartitionsToTxnRequest, AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,
-};
-use millstream_wire::messages::api_versions::ApiVersionsRequest;
+use millstream_wire::messages::add_partitions_to_txn::{AddPartitionsToTxnRequest, AddPartitionsToTxnTopic};
 use millstream_wire::messages::describe_producers::{DescribeProducersRequest, ProducerState, TopicRequest};
 use millstream_wire::messages::describe_transactions::DescribeTransactionsRequest;
 use millstream_wire::messages::end_txn::{EndTxnRequest, EndTxnResponse};
-use millstream_wire::messages::find_coordinator::FindCoordinatorRequest;
 use millstream_wire::messages::init_producer_id::InitProducerIdRequest;
 use millstream_wire::messages::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
-use millstream_wire::messages::list_transactions::ListTransactionsRequest;
-use millstream_wire::messages::offset_commit::{
-    OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
-};
-use millstream_wire::messages::offset_fetch::{
-    OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics,
-};
 use millstream_wire::messages::txn_offset_commit::{
     TxnOffsetCommitRequest, TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
-};
-use millstream_wire::messages::write_txn_markers::{
-    WritableTxnMarker, WritableTxnMarkerTopic, WriteTxnMarkersRequest,
 };
 
 use super::*;
@@ -190,36 +179,6 @@ fn delivered(fetched: &PartitionData, mut aborted: Vec<(i64, i64)>) -> Vec<Strin
     values
 }
 
-/// What a group has committed for partition 0, and the error, with stable offsets wanted or not.
-async fn group_offset(test: &mut TestBroker, require_stable: bool) -> (i64, i16) {
-    let request = OffsetFetchRequest {
-        groups: vec![OffsetFetchRequestGroup {
-            group_id: "g".into(),
-            topics: Some(vec![OffsetFetchRequestTopics {
-                name: "t".into(),
-                partition_indexes: vec![0],
-                ..OffsetFetchRequestTopics::default()
-            }]),
-            ..OffsetFetchRequestGroup::default()
-        }],
-        require_stable,
-        ..OffsetFetchRequest::default()
-    };
-    let response = test.ask(8, request).await;
-    let partition = &response.groups[0].topics[0].partitions[0];
-    (partition.committed_offset, partition.error_code)
-}
-
-/// Waits until a group's offset is stable, and gives it.
-async fn stable_offset(test: &mut TestBroker) -> i64 {
-    loop {
-        match group_offset(test, true).await {
-            (offset, 0) => return offset,
-            (_, error) => assert_eq!(error, ErrorCode::UnstableOffsetCommit.code()),
-        }
-    }
-}
-
 pub(super) async fn state(test: &mut TestBroker, id: &str) -> String {
     let request = DescribeTransactionsRequest { transactional_ids: vec![id.into()] };
     test.ask(0, request).await.transaction_states[0].transaction_state.clone()
@@ -342,235 +301,4 @@ async fn batches_that_belong_to_no_open_transaction_are_refused() {
     assert_eq!(code(WRITING, producer.request(0, "v")).await, ErrorCode::None);
     let outside = idempotent("v", producer.id, producer.epoch, 1);
     assert_eq!(code(WRITING, produce_request("t", 0, outside, -1)).await, ErrorCode::InvalidTxnState);
-}
-
-#[tokio::test]
-async fn offsets_in_a_transaction_count_when_it_is_committed() {
-    let mut test = broker().await;
-    let mut producer = Producer::init(&mut test, "a").await;
-    for (version, committed, offset, then) in [(5, true, 10, 10), (5, false, 20, 10), (3, true, 30, 30)] {
-        while state(&mut test, "a").await.starts_with("Prepare") {}
-        if version < 5 {
-            let early = test.ask(version, producer.offsets("g", offset)).await;
-            assert_eq!(early.topics[0].partitions[0].error_code, ErrorCode::InvalidTxnState.code());
-            let request = AddOffsetsToTxnRequest {
-                transactional_id: "a".into(),
-                producer_id: producer.id,
-                producer_epoch: producer.epoch,
-                group_id: "g".into(),
-            };
-            assert_eq!(test.ask(3, request).await.error_code, 0);
-        }
-        let before = stable_offset(&mut test).await;
-        let response = test.ask(version, producer.offsets("g", offset)).await;
-        assert_eq!(response.topics[0].partitions[0].error_code, 0);
-        assert_eq!(group_offset(&mut test, false).await, (before, 0));
-        assert_eq!(group_offset(&mut test, true).await, (-1, ErrorCode::UnstableOffsetCommit.code()));
-        producer.end(&mut test, 5, committed).await;
-        assert_eq!(stable_offset(&mut test).await, then);
-    }
-    let mut test = test.restart().await;
-    assert_eq!(stable_offset(&mut test).await, 30);
-}
-
-#[tokio::test]
-async fn a_commit_outside_overtakes_what_an_open_transaction_has_committed() {
-    let mut test = broker().await;
-    let mut producer = Producer::init(&mut test, "a").await;
-    test.ask(5, producer.offsets("g", 10)).await;
-    let partition = OffsetCommitRequestPartition {
-        partition_index: 0,
-        committed_offset: 99,
-        ..OffsetCommitRequestPartition::default()
-    };
-    let topic = OffsetCommitRequestTopic {
-        name: "t".into(),
-        partitions: vec![partition],
-        ..OffsetCommitRequestTopic::default()
-    };
-    let outside = OffsetCommitRequest {
-        group_id: "g".into(),
-        generation_id_or_member_epoch: -1,
-        topics: vec![topic],
-        ..OffsetCommitRequest::default()
-    };
-    assert_eq!(test.ask(8, outside).await.topics[0].partitions[0].error_code, 0);
-    producer.end(&mut test, 5, true).await;
-    assert_eq!(stable_offset(&mut test).await, 99);
-    assert_eq!(stable_offset(&mut test.restart().await).await, 99);
-}
-
-#[tokio::test]
-async fn offsets_of_a_generation_that_is_over_are_refused() {
-    let mut test = broker().await;
-    let producer = Producer::init(&mut test, "a").await;
-    let request =
-        TxnOffsetCommitRequest { generation_id: 3, member_id: "m".into(), ..producer.offsets("g", 1) };
-    let response = test.ask(5, request).await;
-    assert_eq!(response.topics[0].partitions[0].error_code, ErrorCode::IllegalGeneration.code());
-    let missing = TxnOffsetCommitRequest { group_id: String::new(), ..producer.offsets("g", 1) };
-    let response = test.ask(5, missing).await;
-    assert_eq!(response.topics[0].partitions[0].error_code, ErrorCode::InvalidGroupId.code());
-}
-
-#[tokio::test]
-async fn a_restart_keeps_what_is_open_and_what_was_committed() {
-    let mut test = broker().await;
-    let mut open = Producer::init(&mut test, "open").await;
-    let mut done = Producer::init(&mut test, "done").await;
-    assert_eq!(done.produce(&mut test, WRITING, 0, "done").await, 0);
-    done.end(&mut test, 5, true).await;
-    assert_eq!(open.produce(&mut test, WRITING, 0, "open").await, 0);
-    test.ask(5, open.offsets("g", 7)).await;
-    let mut test = test.restart().await;
-    assert_eq!(state(&mut test, "open").await, "Ongoing");
-    assert_eq!(group_offset(&mut test, true).await, (-1, ErrorCode::UnstableOffsetCommit.code()));
-    assert_eq!(open.produce(&mut test, WRITING, 0, "more").await, 0);
-    assert_eq!(open.produce(&mut test, WRITING, 1, "else").await, 0);
-    open.end(&mut test, 5, true).await;
-    assert_eq!(committed_values(&mut test, 0, 5).await, ["done", "open", "more"]);
-    assert_eq!(stable_offset(&mut test).await, 7);
-}
-
-/// Writes the decision to commit into `__transaction_state` as a coordinator does that crashes before it writes markers. Only Kafka's
-/// administrative client may.
-async fn decide_to_commit(test: &mut TestBroker, producer: &Producer) {
-    use millstream_wire::messages::transaction_log_record::{
-        PartitionsSchema, TransactionLogKey, TransactionLogValue,
-    };
-    use millstream_wire::protocol::CoordinatorKey as _;
-    let topics = [("t", 0), ("__consumer_offsets", crate::coordinator::java_hash("g") % 50)];
-    let topics = topics
-        .map(|(topic, partition)| PartitionsSchema { topic: topic.into(), partition_ids: vec![partition] });
-    let value = TransactionLogValue {
-        producer_id: producer.id,
-        producer_epoch: producer.epoch + 1,
-        transaction_timeout_ms: 60_000,
-        transaction_status: 2,
-        transaction_partitions: Some(topics.to_vec()),
-        client_transaction_version: 2,
-        ..TransactionLogValue::default()
-    };
-    let key = TransactionLogKey { transactional_id: producer.transactional_id.into() };
-    let mut builder = BatchBuilder::new(1 << 16);
-    let value = value.encode_with_version(1).unwrap();
-    assert!(builder.append(now_ms(), Some(&key.encode_key().unwrap()), Some(&value), &[]).unwrap());
-    let record = builder.finish(&FinishOptions::default(), &mut Compressor::default()).unwrap();
-    let partition = crate::coordinator::java_hash(producer.transactional_id) % 50;
-    let request = produce_request("__transaction_state", partition, record, -1);
-    let client_id = Some("__admin_client".into());
-    let bytes = frame::encode_request(&request, WRITING, 1_000_000, client_id.as_ref()).unwrap();
-    test.client.connection.requests.send(bytes.slice(frame::LENGTH_BYTES..)).await.unwrap();
-    let response = test.client.answer::<ProduceRequest>(WRITING, 1_000_000).await;
-    assert_eq!(response.responses[0].partition_responses[0].error_code, 0);
-}
-
-#[tokio::test]
-async fn what_was_decided_before_a_crash_is_done_before_anybody_connects() {
-    let mut test = broker().await;
-    let mut producer = Producer::init(&mut test, "a").await;
-    assert_eq!(producer.produce(&mut test, WRITING, 0, "v").await, 0);
-    test.ask(5, producer.offsets("g", 7)).await;
-    decide_to_commit(&mut test, &producer).await;
-    let mut test = test.restart().await;
-    let fetched = test.fetch("t", 0, 0).await;
-    assert_eq!((fetched.high_watermark, fetched.last_stable_offset), (2, 2));
-    assert_eq!(group_offset(&mut test, true).await, (7, 0));
-    let fenced = producer.produce(&mut test, WRITING, 0, "late").await;
-    assert_eq!(fenced, ErrorCode::InvalidProducerEpoch.code());
-    let next = Producer::init(&mut test, "a").await;
-    assert_eq!((next.id, next.epoch), (producer.id, producer.epoch + 2));
-}
-
-#[tokio::test]
-async fn administrators_see_transactions_and_end_those_that_hang() {
-    let mut test = broker().await;
-    let mut producer = Producer::init(&mut test, "a").await;
-    assert_eq!(producer.produce(&mut test, WRITING, 0, "v").await, 0);
-    let request = DescribeTransactionsRequest { transactional_ids: vec!["a".into(), "b".into()] };
-    let described = test.ask(0, request).await.transaction_states;
-    assert_eq!((described[0].transaction_state.as_str(), described[0].producer_id), ("Ongoing", producer.id));
-    assert_eq!((described[0].topics[0].topic.as_str(), &described[0].topics[0].partitions), ("t", &vec![0]));
-    assert_eq!(described[1].error_code, ErrorCode::TransactionalIdNotFound.code());
-    let listed = test.ask(2, ListTransactionsRequest::default()).await;
-    assert_eq!(listed.transaction_states[0].transactional_id, "a");
-    let odd = ListTransactionsRequest { state_filters: vec!["Odd".into()], ..Default::default() };
-    assert_eq!(test.ask(2, odd).await.unknown_state_filters, ["Odd"]);
-    // A transaction that the coordinator knows nothing of.
-    let marker = |topic: &str| WriteTxnMarkersRequest {
-        markers: vec![WritableTxnMarker {
-            producer_id: producer.id,
-            producer_epoch: producer.epoch,
-            transaction_result: false,
-            topics: vec![WritableTxnMarkerTopic { name: topic.into(), partition_indexes: vec![0] }],
-            ..WritableTxnMarker::default()
-        }],
-    };
-    let (hanging, missing) = (marker("t"), marker("missing"));
-    let written = test.ask(1, hanging).await;
-    assert_eq!(written.markers[0].topics[0].partitions[0].error_code, 0);
-    let written = test.ask(1, missing).await;
-    let code = written.markers[0].topics[0].partitions[0].error_code;
-    assert_eq!(code, ErrorCode::UnknownTopicOrPartition.code());
-    assert_eq!(producers(&mut test, 0).await[0].current_txn_start_offset, -1);
-    assert_eq!(committed_values(&mut test, 0, 2).await, [""; 0]);
-}
-
-#[tokio::test]
-async fn partitions_that_do_not_exist_spoil_the_whole_request() {
-    let mut test = broker().await;
-    let producer = Producer::init(&mut test, "a").await;
-    let topics = vec![
-        AddPartitionsToTxnTopic { name: "t".into(), partitions: vec![0, 9] },
-        AddPartitionsToTxnTopic { name: "__consumer_offsets".into(), partitions: vec![0] },
-    ];
-    let transaction = AddPartitionsToTxnTransaction {
-        transactional_id: "a".into(),
-        producer_id: producer.id,
-        producer_epoch: producer.epoch,
-        verify_only: true,
-        topics: topics.clone(),
-    };
-    let request = AddPartitionsToTxnRequest {
-        v3_and_below_transactional_id: "a".into(),
-        v3_and_below_producer_id: producer.id,
-        v3_and_below_producer_epoch: producer.epoch,
-        v3_and_below_topics: topics,
-        ..AddPartitionsToTxnRequest::default()
-    };
-    let response = test.ask(3, request).await.results_by_topic_v3_and_below;
-    let codes = response.iter().flat_map(|topic| &topic.results_by_partition);
-    let codes: Vec<_> =
-        codes.map(|result| ErrorCode::from_code(result.partition_error_code).unwrap()).collect();
-    let expected = [
-        ErrorCode::OperationNotAttempted,
-        ErrorCode::UnknownTopicOrPartition,
-        ErrorCode::TopicAuthorizationFailed,
-    ];
-    assert_eq!(codes, expected);
-    let request = AddPartitionsToTxnRequest { transactions: vec![transaction], ..Default::default() };
-    let verified = test.ask(5, request).await.results_by_transaction;
-    let code = verified[0].topic_results[0].results_by_partition[0].partition_error_code;
-    assert_eq!(code, ErrorCode::TransactionAbortable.code());
-}
-
-#[tokio::test]
-async fn clients_are_told_of_the_coordinator_and_of_version_2() {
-    let mut test = broker().await;
-    let request =
-        FindCoordinatorRequest { key_type: 1, coordinator_keys: vec!["a".into()], ..Default::default() };
-    let found = test.ask(4, request).await;
-    assert_eq!((found.coordinators[0].error_code, found.coordinators[0].node_id), (0, 1));
-    for (version, supported) in [(3, 0), (4, 1)] {
-        let request =
-            ApiVersionsRequest { client_software_name: "test".into(), client_software_version: "1".into() };
-        let offered = test.ask(version, request).await;
-        let is_transactions = |name: &str| name == "transaction.version";
-        let found = offered.finalized_features.iter().find(|feature| is_transactions(&feature.name)).unwrap();
-        assert_eq!((found.min_version_level, found.max_version_level), (2, 2));
-        assert!(offered.finalized_features_epoch >= 0);
-        let count =
-            offered.supported_features.iter().filter(|feature| is_transactions(&feature.name)).count();
-        assert_eq!(count, supported, "version {version}");
-    }
 }

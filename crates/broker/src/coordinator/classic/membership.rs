@@ -104,12 +104,14 @@ impl ClassicGroup {
         }
     }
 
-    /// Whether a member, or somebody outside the group's management, may commit offsets now.
+    /// Whether a member, or somebody outside the group's management, may commit offsets now. In a transaction a commit may come
+    /// while the assignment is being made, and from a producer that says nothing of a member.
     pub(crate) fn check_offset_commit(
         &self,
         member_id: &str,
         group_instance_id: Option<&str>,
         generation_id: i32,
+        is_transactional: bool,
     ) -> Result<(), ErrorCode> {
         if self.state == State::Dead {
             return Err(ErrorCode::CoordinatorNotAvailable);
@@ -119,7 +121,7 @@ impl ClassicGroup {
             return Ok(());
         }
         if generation_id < 0 && member_id.is_empty() && group_instance_id.is_none() {
-            return Err(ErrorCode::UnknownMemberId);
+            return if is_transactional { Ok(()) } else { Err(ErrorCode::UnknownMemberId) };
         }
         self.check_member(member_id, group_instance_id)?;
         if generation_id != self.generation_id {
@@ -127,30 +129,9 @@ impl ClassicGroup {
         }
         match self.state {
             // The member knows the new generation but not yet what is its own.
-            State::CompletingRebalance => Err(ErrorCode::RebalanceInProgress),
+            State::CompletingRebalance if !is_transactional => Err(ErrorCode::RebalanceInProgress),
             _ => Ok(()),
         }
-    }
-
-    /// As [`ClassicGroup::check_offset_commit`] for a commit in a transaction: it may come while the assignment is
-    /// being made, and from a producer that says nothing of a member.
-    pub(crate) fn check_transactional_commit(
-        &self,
-        member_id: &str,
-        group_instance_id: Option<&str>,
-        generation_id: i32,
-    ) -> Result<(), ErrorCode> {
-        if self.state == State::Dead {
-            return Err(ErrorCode::CoordinatorNotAvailable);
-        }
-        if generation_id < 0 && self.state == State::Empty {
-            return Ok(());
-        }
-        if generation_id < 0 && member_id.is_empty() && group_instance_id.is_none() {
-            return Ok(());
-        }
-        self.check_member(member_id, group_instance_id)?;
-        if generation_id == self.generation_id { Ok(()) } else { Err(ErrorCode::IllegalGeneration) }
     }
 
     /// A commit shows that the member is alive.

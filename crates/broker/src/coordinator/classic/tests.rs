@@ -534,8 +534,9 @@ fn a_deleted_group_sends_everybody_to_look_again() {
 #[test]
 fn commits_need_the_right_member_generation_and_moment() {
     let (mut model, members) = Model::stable(1);
-    let check =
-        |model: &Model, member: &str, generation| model.group.check_offset_commit(member, None, generation);
+    let check = |model: &Model, member: &str, generation| {
+        model.group.check_offset_commit(member, None, generation, false)
+    };
     let member = members[0].member_id.as_str();
     assert_eq!(check(&model, member, 1), Ok(()));
     assert_eq!(check(&model, member, 2), Err(ErrorCode::IllegalGeneration));

@@ -145,7 +145,10 @@ impl ConsumerGroup {
         let version = first
             .and_then(|protocol| protocol.metadata.get(..2))
             .map_or(0, |version| i16::from_be_bytes([version[0], version[1]]));
-        let assignment = encode_assignment(&assigned, version, context.topics);
+        let assignment = match encode_assignment(&assigned, version, context.topics) {
+            Ok(assignment) => assignment,
+            Err(error) => return SyncAnswer::failed(error),
+        };
         let answer = SyncAnswer {
             error: ErrorCode::None,
             protocol_type: Some(CONSUMER_PROTOCOL_TYPE.to_owned()),
@@ -259,7 +262,14 @@ fn classic_profile(subscription: &ConsumerProtocolSubscription, request: &JoinRe
 }
 
 /// An assignment as classic members read it, in the version of their subscription.
-pub(super) fn encode_assignment(assignment: &Assignment, version: i16, topics: &dyn Topics) -> Bytes {
+///
+/// # Errors
+/// UNKNOWN_SERVER_ERROR if it cannot be said in that version: an empty one would take everything from the member.
+pub(super) fn encode_assignment(
+    assignment: &Assignment,
+    version: i16,
+    topics: &dyn Topics,
+) -> Result<Bytes, ErrorCode> {
     let assigned = assignment.iter().filter_map(|(&topic, partitions)| {
         let partitions = partitions.iter().copied().collect();
         let topic = topics.name_of(topic)?.to_owned();
@@ -267,6 +277,8 @@ pub(super) fn encode_assignment(assignment: &Assignment, version: i16, topics: &
     });
     let message = ConsumerProtocolAssignment { assigned_partitions: assigned.collect(), user_data: None };
     let versions = ConsumerProtocolAssignment::VERSIONS;
-    // Names and numbers fit every version.
-    message.encode_with_version(version.clamp(versions.min, versions.max)).unwrap_or_default()
+    message.encode_with_version(version.clamp(versions.min, versions.max)).map_err(|error| {
+        tracing::error!(%error, version, "assignment cannot be encoded for a classic member");
+        ErrorCode::UnknownServerError
+    })
 }

@@ -61,7 +61,10 @@ impl ConsumerGroup {
     }
 
     /// The classic group that the members, all of them classic, are from now on. The caller ends this one.
-    pub(crate) fn to_classic(&self, context: &Context<'_>) -> StoredGroup {
+    ///
+    /// # Errors
+    /// UNKNOWN_SERVER_ERROR if an assignment cannot be encoded: the group stays as it is.
+    pub(crate) fn to_classic(&self, context: &Context<'_>) -> Result<StoredGroup, ErrorCode> {
         let sides = || self.members.values().filter_map(|member| member.profile.classic.as_ref());
         let knows =
             |side: &ClassicSide, name: &str| side.protocols.iter().any(|protocol| protocol.name == name);
@@ -69,31 +72,33 @@ impl ConsumerGroup {
         let protocol =
             candidates.map(|protocol| &protocol.name).find(|name| sides().all(|side| knows(side, name)));
         let members = self.members.iter().filter_map(|(member_id, member)| {
-            self.stored_classic(member_id, member, protocol.map(String::as_str), context.topics)
+            self.stored_classic(member_id, member, protocol.map(String::as_str), context.topics).transpose()
         });
-        StoredGroup {
+        Ok(StoredGroup {
             protocol_type: CONSUMER_PROTOCOL_TYPE.to_owned(),
             generation_id: self.epoch,
             protocol_name: protocol.cloned(),
             leader_id: self.members.keys().next().cloned(),
             state_since_ms: context.now.wall_ms,
-            members: members.collect(),
-        }
+            members: members.collect::<Result<_, _>>()?,
+        })
     }
 
+    /// None for a member that is not classic.
     fn stored_classic(
         &self,
         member_id: &str,
         member: &Member,
         protocol: Option<&str>,
         topics: &dyn Topics,
-    ) -> Option<StoredMember> {
-        let side = member.profile.classic.as_ref()?;
+    ) -> Result<Option<StoredMember>, ErrorCode> {
+        let Some(side) = member.profile.classic.as_ref() else { return Ok(None) };
         let chosen = side.protocols.iter().find(|candidate| Some(candidate.name.as_str()) == protocol);
-        let subscription = chosen.or(side.protocols.first())?.metadata.clone();
+        let Some(protocol) = chosen.or(side.protocols.first()) else { return Ok(None) };
+        let subscription = protocol.metadata.clone();
         let version = subscription.get(..2).map_or(0, |version| i16::from_be_bytes([version[0], version[1]]));
         let target = self.targets.get(member_id).cloned().unwrap_or_default();
-        Some(StoredMember {
+        Ok(Some(StoredMember {
             member_id: member_id.to_owned(),
             group_instance_id: member.profile.instance_id.clone(),
             client_id: member.profile.client_id.clone(),
@@ -101,8 +106,8 @@ impl ConsumerGroup {
             rebalance_timeout_ms: member.profile.rebalance_timeout_ms,
             session_timeout_ms: side.session_timeout_ms,
             subscription,
-            assignment: encode_assignment(&target, version, topics),
-        })
+            assignment: encode_assignment(&target, version, topics)?,
+        }))
     }
 
     /// Whether the group is to be a classic one again.

@@ -245,7 +245,7 @@ fn the_last_of_the_new_protocol_leaves_a_classic_group_behind() {
     assert!(!world.group.is_to_be_classic(GroupMigrationPolicy::Upgrade, 10));
     assert!(!world.group.is_to_be_classic(world.settings.migration_policy, 1));
     let context = Context { settings: &world.settings, topics: &world.topics, now: world.now };
-    let stored = world.group.to_classic(&context);
+    let stored = world.group.to_classic(&context).unwrap();
     assert_eq!((stored.generation_id, stored.members.len()), (9, 2));
     assert_eq!(stored.protocol_name.as_deref(), Some("cooperative-sticky"));
     world.work(|group, _| group.end());
