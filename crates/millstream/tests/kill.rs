@@ -1,4 +1,4 @@
-//! kill -9 of the broker at random points of production: everything acknowledged is found afterwards, nothing twice, and transactions are
+//! kill -9 at random moments: everything acknowledged is found afterwards, nothing twice, and transactions are
 //! delivered whole or not at all, with the offsets that belong to them. A killed process loses no page cache, so this holds under every fsync policy; what they differ in is a loss of power, which no process can play.
 
 #[cfg(test)]
@@ -13,6 +13,9 @@ mod kill {
 
     /// Kills per policy; `MILLSTREAM_KILL_ROUNDS` asks for more.
     const ROUNDS: u32 = 3;
+    const LINES_MAX: u64 = 20_000;
+    /// A short form of the torture of transactions.
+    const TORTURE_CYCLES: &str = "15";
     const TOPIC: &str = "acknowledged";
 
     fn rounds() -> u32 {
@@ -21,18 +24,13 @@ mod kill {
     }
 
     /// How many lines to wait for before the kill: another number in each round and run.
-    fn anywhere(lines_max: u64) -> usize {
-        let random = RandomState::new().hash_one(0_u8) % lines_max;
+    fn anywhere() -> usize {
+        let random = RandomState::new().hash_one(0_u8) % LINES_MAX;
         usize::try_from(random).expect("a small number") + 1
     }
 
+    /// Kills the broker under a producer, and has it checked what is left.
     fn survives(fsync: &str) {
-        crash("kill/verify.py", fsync, 20_000);
-    }
-
-    /// Kills the broker under a script's producer, before it has printed more than `lines_max` lines, and has the script check what
-    /// is left.
-    fn crash(script: &str, fsync: &str, lines_max: u64) {
         if peer("peers/python.sh", &["install", "clients"]).is_none() {
             return;
         }
@@ -41,13 +39,13 @@ mod kill {
         let mut files = Vec::new();
         for round in 0..rounds() {
             let server = Process::broker(data.path(), &["--fsync", fsync]);
-            let mut producer = VerifiedProducer::start(script, &server.kafka, TOPIC, round);
-            producer.acknowledge(anywhere(lines_max));
+            let mut producer = VerifiedProducer::start("kill/verify.py", &server.kafka, TOPIC, round);
+            producer.acknowledge(anywhere());
             server.kill();
             files.push(file(scratch.path(), &round.to_string(), &producer.finish()));
 
             let server = Process::broker(data.path(), &["--fsync", fsync]);
-            let script = in_tests(script);
+            let script = in_tests("kill/verify.py");
             let mut arguments = vec!["clients", &script, "check", &server.kafka, TOPIC];
             arguments.extend(files.iter().map(String::as_str));
             peer("peers/python.sh", &arguments);
@@ -71,13 +69,13 @@ mod kill {
         survives("group");
     }
 
+    /// Broker and clients, with transactions of three clients; `tests/README.md` has the command for hundreds of cycles.
     #[test]
-    fn transactions_without_fsync() {
-        crash("kill/transactions.py", "none", 60);
-    }
-
-    #[test]
-    fn transactions_with_fsync_in_groups() {
-        crash("kill/transactions.py", "group", 60);
+    fn transactions() {
+        let millstream = env!("CARGO_BIN_EXE_millstream");
+        let script = in_tests("kill/torture/run.py");
+        if let Some(report) = peer("peers/python.sh", &["clients", &script, millstream, TORTURE_CYCLES]) {
+            println!("{report}");
+        }
     }
 }
