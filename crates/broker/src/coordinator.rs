@@ -52,6 +52,8 @@ use shard::Shard;
 use timers::Timers;
 use topics::{TopicSource, Topics};
 
+use crate::metrics::GroupCounts;
+
 pub(crate) use administration::GroupDescription;
 pub(crate) use group::{Group, GroupKind};
 pub(crate) use records::EncodedRecord;
@@ -140,6 +142,7 @@ pub(crate) struct GroupCoordinator {
     own_settings: RwLock<HashMap<String, Arc<ConsumerSettings>>>,
     settings: Arc<ConsumerSettings>,
     clock: Arc<dyn Fn() -> Now + Send + Sync>,
+    counts: GroupCounts,
     /// Held while the internal topic is created.
     pub(crate) creating_topic: AsyncMutex<()>,
 }
@@ -164,8 +167,14 @@ impl GroupCoordinator {
             shards,
             timers,
             clock,
+            counts: GroupCounts::default(),
             creating_topic: AsyncMutex::default(),
         })
+    }
+
+    /// What was done since the start.
+    pub(crate) fn counts(&self) -> &GroupCounts {
+        &self.counts
     }
 
     fn now(&self) -> Now {

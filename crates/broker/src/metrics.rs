@@ -1,9 +1,10 @@
 //! What the broker counts.
 //!
 //! Everything is declared here. Counters of the hot path are resolved once per API, so that counting is one addition.
-//! Offsets and lag under kafka_exporter's names (`exporter`), and what Kafka's own metrics are called behind the JMX exporter (`jmx`), are
+//! Counts of the coordinators are kept by them (`coordinators`). Offsets and lag under kafka_exporter's names (`exporter`), and what Kafka's own metrics are called behind the JMX exporter (`jmx`), are
 //! read when somebody asks.
 
+mod coordinators;
 mod exporter;
 mod jmx;
 
@@ -15,6 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+pub(crate) use coordinators::{GroupCounts, LoadedPartitions, TransactionCounts};
 pub(crate) use exporter::Exporter;
 
 /// A request's API, by Kafka's name.

@@ -1,6 +1,6 @@
 //! WriteTxnMarkers (27), versions 1 and 2: ends transactions in partitions without their coordinator.
 //!
-//! Version 2 names the transaction version of a marker (KIP-1228). The coordinator of this broker writes its markers itself; this is for
+//! Version 2 names the transaction version of a marker (KIP-1228): from transaction version 2 on it does not end a transaction of its own epoch. The coordinator of this broker writes its markers itself; this is for
 //! administrators who end a transaction that hangs (`kafka-transactions.sh abort`, KIP-664).
 
 use std::sync::Arc;
@@ -17,6 +17,9 @@ use crate::coordinator::ProducerIdentity;
 use crate::coordinator::transactions::{Marker, MarkerOutcome};
 use crate::core::Core;
 use crate::storage::participants::write_marker;
+
+/// The transaction version in which every transaction has an epoch of its own.
+const EPOCH_PER_TRANSACTION_SINCE: i8 = 2;
 
 pub(super) const API: Api = Api::whole::<WriteTxnMarkersRequest>(|core, call| serve(core, call, handle));
 
@@ -36,6 +39,7 @@ async fn write(core: &Arc<Core>, request: WritableTxnMarker) -> WritableTxnMarke
         producer: ProducerIdentity { id: request.producer_id, epoch: request.producer_epoch },
         committed: request.transaction_result,
         coordinator_epoch: request.coordinator_epoch,
+        is_next_epoch: request.transaction_version >= EPOCH_PER_TRANSACTION_SINCE,
     };
     // All are under way before the first is waited for.
     let mut topics = Vec::with_capacity(request.topics.len());
@@ -65,6 +69,7 @@ fn code_of(outcome: Result<MarkerOutcome, oneshot::error::RecvError>) -> ErrorCo
     match outcome {
         Ok(MarkerOutcome::Written) => ErrorCode::None,
         Ok(MarkerOutcome::Gone) => ErrorCode::UnknownTopicOrPartition,
+        Ok(MarkerOutcome::Fenced) => ErrorCode::InvalidProducerEpoch,
         Ok(MarkerOutcome::Failed(error)) => error,
         // The broker stops.
         Err(_) => ErrorCode::NotLeaderOrFollower,

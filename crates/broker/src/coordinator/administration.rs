@@ -9,8 +9,10 @@ use tokio::sync::oneshot;
 use super::classic::State;
 use super::consumer::CONSUMER_PROTOCOL_TYPE;
 use super::records::OffsetsRecord;
+use super::shard::LoadState;
 use super::{Group, GroupCoordinator, GroupKind};
 use crate::api::Refusal;
+use crate::metrics::LoadedPartitions;
 
 /// A group as DescribeGroups answers it.
 #[derive(Debug, Clone)]
@@ -112,7 +114,14 @@ impl GroupCoordinator {
             if taken_back.is_empty() {
                 return Ok(codes);
             }
-            let done = move |outcome| _ = written.send(outcome);
+            let coordinator = Arc::clone(self);
+            let count = u64::try_from(taken_back.len()).unwrap_or(u64::MAX);
+            let done = move |outcome: Result<(), ErrorCode>| {
+                if outcome.is_ok() {
+                    coordinator.counts.offset_deletions.inc_by(count);
+                }
+                _ = written.send(outcome);
+            };
             self.take_back_offsets(shard, group_id, taken_back, Box::new(done));
             codes
         };
@@ -164,6 +173,19 @@ impl GroupCoordinator {
             }));
         }
         Ok(listings)
+    }
+
+    /// How far the groups are loaded.
+    pub(crate) fn loaded_partitions(&self) -> LoadedPartitions {
+        let mut partitions = LoadedPartitions::default();
+        for shard in &self.shards {
+            match shard.load_state() {
+                LoadState::Loading => partitions.loading += 1,
+                LoadState::Loaded => partitions.active += 1,
+                LoadState::Failed(_) => partitions.failed += 1,
+            }
+        }
+        partitions
     }
 
     /// Looks at every group that is in memory; for metrics.

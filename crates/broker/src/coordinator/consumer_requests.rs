@@ -222,6 +222,9 @@ impl GroupCoordinator {
         }
         let mut all = first;
         all.extend(records.into_iter().map(OffsetsRecord::Consumer));
+        if changes.contains(&Change::Group) {
+            self.counts.consumer_rebalances.inc();
+        }
         let (reply, written) = oneshot::channel();
         let coordinator = Arc::clone(self);
         let group_id = group_id.to_owned();

@@ -24,7 +24,7 @@ impl GroupCoordinator {
         let Some(shard) = usize::try_from(partition).ok().and_then(|index| self.shards.get(index)) else {
             return;
         };
-        let mut replay = Replay::default();
+        let (mut replay, begun) = (Replay::default(), self.now().instant);
         let outcome = self.log.replay(partition, &mut |replayed| replay.apply(replayed));
         if let Err(error) = outcome {
             tracing::error!(partition, %error, "__consumer_offsets cannot be loaded");
@@ -59,6 +59,7 @@ impl GroupCoordinator {
             groups.insert(group_id, Group { kind: GroupKind::Classic(group), offsets: restored.offsets });
         }
         drop(groups);
+        self.counts.load_times.record(self.now().instant.saturating_duration_since(begun));
         shard.set_load_state(LoadState::Loaded);
     }
 
@@ -82,7 +83,14 @@ impl GroupCoordinator {
             for (group_id, group) in groups.iter_mut() {
                 let expired = group.expired_offsets(now.wall_ms, retention_ms);
                 if !expired.is_empty() {
-                    self.take_back_offsets(shard, group_id, expired, Box::new(|_| {}));
+                    let coordinator = Arc::clone(self);
+                    let count = u64::try_from(expired.len()).unwrap_or(u64::MAX);
+                    let done = move |outcome: Result<(), ErrorCode>| {
+                        if outcome.is_ok() {
+                            coordinator.counts.offset_expirations.inc_by(count);
+                        }
+                    };
+                    self.take_back_offsets(shard, group_id, expired, Box::new(done));
                 } else if group.is_over() {
                     over.push((group_id.clone(), group.end(group_id, now)));
                 }

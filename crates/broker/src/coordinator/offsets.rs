@@ -58,6 +58,11 @@ impl GroupOffsets {
         self.topics.is_empty() && self.pending.is_empty()
     }
 
+    /// How many places have an offset that counts.
+    pub(crate) fn len(&self) -> usize {
+        self.topics.values().map(BTreeMap::len).sum()
+    }
+
     pub(crate) fn get(&self, topic: &str, partition: i32) -> Option<&CommittedOffset> {
         Some(&self.topics.get(topic)?.get(&partition)?.committed)
     }

@@ -309,6 +309,7 @@ impl GroupCoordinator {
     fn apply_commit(&self, group_id: &str, accepted: Accepted) {
         let mut groups = self.shard_of(group_id).groups.lock();
         let group = self.group_for_offsets(&mut groups, group_id);
+        self.counts.offset_commits.inc_by(u64::try_from(accepted.len()).unwrap_or(u64::MAX));
         for (topic, partition, committed) in accepted {
             group.offsets.set(&topic, partition, committed);
         }

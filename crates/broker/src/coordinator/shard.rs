@@ -7,7 +7,7 @@ use millstream_wire::ErrorCode;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::classic::{AfterWrite, ClassicGroup, Write};
+use super::classic::{AfterWrite, ClassicGroup, State, Write};
 use super::records::OffsetsRecord;
 use super::{AppendDone, CoordinatorBatch, Group, GroupCoordinator, GroupKind};
 
@@ -41,8 +41,12 @@ impl Shard {
         self.load.send_replace(state);
     }
 
+    pub(super) fn load_state(&self) -> LoadState {
+        *self.load.borrow()
+    }
+
     pub(super) fn is_loaded(&self) -> bool {
-        *self.load.borrow() == LoadState::Loaded
+        self.load_state() == LoadState::Loaded
     }
 
     /// Waits until the groups are in memory.
@@ -109,7 +113,14 @@ impl GroupCoordinator {
         }
         let now = self.now();
         let shard = self.shard_of(group_id);
-        self.with_group(shard, group_id, false, |group| ((), group.written(then, outcome, now)));
+        let is_rebalance = matches!(then, AfterWrite::Assign { .. });
+        self.with_group(shard, group_id, false, |group| {
+            let write = group.written(then, outcome, now);
+            if is_rebalance && group.state() == State::Stable {
+                self.counts.classic_rebalances.inc();
+            }
+            ((), write)
+        });
     }
 
     /// Hands records to the log. Called with the shard's lock held, which keeps them in order.

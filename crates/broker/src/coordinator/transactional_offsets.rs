@@ -95,6 +95,7 @@ impl GroupCoordinator {
         let shard = self.shard_of(group_id);
         let mut groups = shard.groups.lock();
         let group = self.group_for_offsets(&mut groups, group_id);
+        self.counts.offset_commits.inc_by(u64::try_from(accepted.len()).unwrap_or(u64::MAX));
         for (topic, partition, committed) in accepted {
             group.offsets.set_pending(producer_id, &topic, partition, committed);
         }

@@ -45,6 +45,8 @@ use super::classic::Now;
 use super::{CoordinatorLog, ProducerIdentity, partition_for};
 use shard::Shard;
 
+use crate::metrics::TransactionCounts;
+
 pub(crate) use inspect::TransactionFilter;
 pub(crate) use partitions::TopicPartitions;
 pub(crate) use state::TransactionVersion;
@@ -55,6 +57,8 @@ pub(crate) struct Marker {
     pub(crate) producer: ProducerIdentity,
     pub(crate) committed: bool,
     pub(crate) coordinator_epoch: i32,
+    /// Whether it may only end a transaction of an earlier epoch. Markers of the coordinator itself come in order and need it not.
+    pub(crate) is_next_epoch: bool,
 }
 
 /// What became of a marker.
@@ -64,6 +68,8 @@ pub(crate) enum MarkerOutcome {
     Written,
     /// There is no such partition any more, so nothing is to be ended there.
     Gone,
+    /// The partition knows a later epoch of the producer: nothing is open there under this one.
+    Fenced,
     /// It has to be written again.
     Failed(ErrorCode),
 }
@@ -105,6 +111,7 @@ pub(crate) struct TransactionCoordinator {
     host: Arc<dyn TransactionHost>,
     clock: Arc<dyn Fn() -> Now + Send + Sync>,
     shards: Vec<Shard>,
+    counts: TransactionCounts,
     /// Transactions whose markers are being written.
     completing: watch::Sender<usize>,
     /// Held while the internal topic is created.
@@ -122,7 +129,8 @@ impl TransactionCoordinator {
     ) -> Arc<Self> {
         let shards = (0..shard_count).map(Shard::new).collect();
         let completing = watch::Sender::new(0);
-        Arc::new(Self { config, log, host, clock, shards, completing, creating_topic: AsyncMutex::default() })
+        let (counts, creating_topic) = (TransactionCounts::default(), AsyncMutex::default());
+        Arc::new(Self { config, log, host, clock, shards, counts, completing, creating_topic })
     }
 
     fn now_ms(&self) -> i64 {

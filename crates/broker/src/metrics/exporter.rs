@@ -92,6 +92,7 @@ impl Collector for Exporter {
         let table = core.topics();
         encode_topics(&core, &table, &mut encoder)?;
         encode_groups(&core, &table, &mut encoder)?;
+        super::coordinators::encode(&core, &mut encoder)?;
         super::jmx::encode(&core, &table, &mut encoder)
     }
 }

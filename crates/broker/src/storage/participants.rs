@@ -83,10 +83,8 @@ pub(crate) fn write_marker(core: &Arc<Core>, topic: &str, partition: i32, marker
 fn outcome_of(error: Option<&LogError>) -> MarkerOutcome {
     match error {
         None => MarkerOutcome::Written,
-        // A partition that knows a later epoch has nothing open under this one.
-        Some(LogError::PartitionDeleted { .. } | LogError::InvalidProducerEpoch { .. }) => {
-            MarkerOutcome::Gone
-        }
+        Some(LogError::PartitionDeleted { .. }) => MarkerOutcome::Gone,
+        Some(LogError::InvalidProducerEpoch { .. }) => MarkerOutcome::Fenced,
         Some(error) => MarkerOutcome::Failed(error_code::of_log(error)),
     }
 }

@@ -119,9 +119,14 @@ impl Partition {
         let log = Arc::clone(&self.log);
         let events = Arc::clone(&self.events);
         let job = move || {
-            let Marker { producer, committed, coordinator_epoch } = marker;
+            let Marker { producer, committed, coordinator_epoch, is_next_epoch } = marker;
             let end = if committed { EndTransaction::Commit } else { EndTransaction::Abort };
-            match log.append_marker(producer.id, producer.epoch, end, coordinator_epoch) {
+            let appended = if is_next_epoch {
+                log.append_next_epoch_marker(producer.id, producer.epoch, end, coordinator_epoch)
+            } else {
+                log.append_marker(producer.id, producer.epoch, end, coordinator_epoch)
+            };
+            match appended {
                 Ok(appended) => events.acknowledge(appended, done),
                 Err(error) => events.refuse(error, done),
             }

@@ -271,6 +271,10 @@ fn partitions(connection: &mut Connection) {
         response_partition_limit: limit,
         cursor,
     };
+    until(|| {
+        let grown = connection.quiet(0, &describe(&["known"], 2000, None)).unwrap();
+        grown.topics[0].partitions.len() == 3
+    });
     connection.ask("partitions", 0, &describe(&["known", "d-a"], 2000, None));
     connection.ask("two partitions", 0, &describe(&["known", "d-a"], 2, None));
     connection.ask("missing partitions", 0, &describe(&["missing"], 2, None));

@@ -39,6 +39,8 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("consumer groups", consumer_groups::consumer_groups),
     ("transactions", transactions::first_version),
     ("transactions, version 2", transactions::second_version),
+    ("transactions in order and time", transactions::order_and_time),
+    ("markers", transactions::markers),
 ];
 
 fn transcript(address: &str) -> Vec<(&'static str, Transcript)> {

@@ -16,6 +16,9 @@ use millstream_wire::messages::produce_request::ProduceRequest;
 use millstream_wire::messages::txn_offset_commit::{
     TxnOffsetCommitRequest, TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
+use millstream_wire::messages::write_txn_markers::{
+    WritableTxnMarker, WritableTxnMarkerTopic, WriteTxnMarkersRequest,
+};
 use millstream_wire::records::{Batches, FinishOptions, ProducerStamp, Tail};
 
 use crate::admin::make;
@@ -330,4 +333,95 @@ pub(crate) fn second_version(connection: &mut Connection) {
     look(connection, "after both", "u");
     y = Producer { id: ended.producer_id, epoch: ended.producer_epoch, ..y };
     connection.ask("abort nothing", 5, &y.ending(false));
+}
+
+/// Which of several commits of one offset counts, and what is told to a producer whose time is over.
+pub(crate) fn order_and_time(connection: &mut Connection) {
+    coordinator(connection);
+    groups::ready(connection);
+    make(connection, "v", 1, &[]);
+    let earlier = initialize(connection, "a producer", "earlier");
+    let later = initialize(connection, "another", "later");
+    let is_in = |answer: &millstream_wire::messages::txn_offset_commit::TxnOffsetCommitResponse| {
+        is_settled(answer.topics[0].partitions[0].error_code)
+    };
+    let offset = |producer: Producer<'_>, offset| {
+        let mut request = producer.committing("txn-order");
+        request.topics[0].partitions[0].committed_offset = offset;
+        request
+    };
+    connection.ask_until("commit an offset", 5, &offset(earlier, 10), is_in);
+    connection.ask_until("commit a later one", 5, &offset(later, 20), is_in);
+    connection.ask("commit the later transaction", 5, &later.ending(true));
+    wait(connection, "later");
+    connection.ask("commit the earlier transaction", 5, &earlier.ending(true));
+    wait(connection, "earlier");
+    let of_group = OffsetFetchRequest {
+        group_id: "txn-order".into(),
+        topics: Some(vec![OffsetFetchRequestTopic { name: "t".into(), partition_indexes: vec![0] }]),
+        require_stable: true,
+        ..OffsetFetchRequest::default()
+    };
+    connection.ask_until("the offset that counts", 7, &of_group, |answer| {
+        answer.topics[0].partitions[0].error_code == 0
+    });
+    for (name, version) in [("slow, named", 2), ("slow", 5)] {
+        late(connection, name, version);
+    }
+}
+
+/// The transaction takes longer than its producer said that it would.
+fn late(connection: &mut Connection, name: &str, version: i16) {
+    let short = InitProducerIdRequest { transaction_timeout_ms: 500, ..initializing(name) };
+    let answer = connection.ask_until(name, 4, &short, |answer| is_settled(answer.error_code));
+    let slow = Producer { name, id: answer.producer_id, epoch: answer.producer_epoch };
+    if version < 5 {
+        slow.add(connection, "v");
+    }
+    let produce = if version < 5 { 9 } else { 12 };
+    connection.ask_until("produce", produce, &slow.batch("v", 0), |answer| {
+        is_settled(answer.responses[0].partition_responses[0].error_code)
+    });
+    until(|| {
+        let mut answer = connection.quiet(0, &described(name)).unwrap();
+        answer.transaction_states.remove(0).transaction_state == "CompleteAbort"
+    });
+    connection.ask("commit too late", version, &slow.ending(true));
+    connection.ask("produce too late", produce, &slow.batch("v", 2));
+    connection.ask("abort too late", version, &slow.ending(false));
+    connection.ask_until("begin again", 4, &initializing(name), |answer| is_settled(answer.error_code));
+}
+
+/// Markers that administrators write. The stricter rule for epochs is that of transaction version 2 (KIP-1228).
+pub(crate) fn markers(connection: &mut Connection) {
+    coordinator(connection);
+    groups::ready(connection);
+    make(connection, "m", 1, &[]);
+    initialize(connection, "a producer", "z");
+    let z = initialize(connection, "again", "z");
+    let marking = |transaction_version, topic: &str, epoch, coordinator_epoch| WriteTxnMarkersRequest {
+        markers: vec![WritableTxnMarker {
+            producer_id: z.id,
+            producer_epoch: epoch,
+            transaction_result: false,
+            topics: vec![WritableTxnMarkerTopic { name: topic.into(), partition_indexes: vec![0] }],
+            coordinator_epoch,
+            transaction_version,
+        }],
+    };
+    connection.ask_until("produce", 12, &z.batch("m", 0), |answer| {
+        is_settled(answer.responses[0].partition_responses[0].error_code)
+    });
+    connection.ask_all("a marker for a missing topic", &[1, 2], &marking(0, "missing", z.epoch, 0));
+    connection.ask_all("a marker of an older epoch", &[1, 2], &marking(0, "m", z.epoch - 1, 0));
+    connection.ask("a marker of the same epoch in version 2", 2, &marking(2, "m", z.epoch, 0));
+    look(connection, "open", "m");
+    connection.ask("a marker of the next epoch in version 2", 2, &marking(2, "m", z.epoch + 1, 4));
+    look(connection, "ended", "m");
+    connection.ask("the same marker in version 2", 2, &marking(2, "m", z.epoch + 1, 4));
+    look(connection, "ended twice", "m");
+    connection.ask("the same marker", 1, &marking(0, "m", z.epoch + 1, 4));
+    look(connection, "ended three times", "m");
+    connection.ask("a marker of an older coordinator", 1, &marking(0, "m", z.epoch + 1, 3));
+    connection.ask("produce after markers", 12, &z.batch("m", 2));
 }

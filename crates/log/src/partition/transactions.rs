@@ -51,6 +51,8 @@ pub(super) struct Marker {
     producer_epoch: i16,
     end: EndTransaction,
     pub(super) coordinator_epoch: i32,
+    /// Whether it may only end a transaction of an earlier epoch.
+    is_next_epoch: bool,
 }
 
 impl PartitionLog {
@@ -81,10 +83,29 @@ impl PartitionLog {
         end: EndTransaction,
         coordinator_epoch: i32,
     ) -> Result<Appended> {
+        self.append_end(Marker { producer_id, producer_epoch, end, coordinator_epoch, is_next_epoch: false })
+    }
+
+    /// As [`Self::append_marker`], by the stricter rule of transaction version 2 (KIP-1228): the marker's epoch has to be behind that of
+    /// the transaction, so that a marker of the transaction before, which comes late, does not end it.
+    ///
+    /// # Errors
+    /// As [`Self::append_marker`]; [`LogError::InvalidProducerEpoch`] also when a transaction is open in this epoch.
+    pub fn append_next_epoch_marker(
+        self: &Arc<Self>,
+        producer_id: i64,
+        producer_epoch: i16,
+        end: EndTransaction,
+        coordinator_epoch: i32,
+    ) -> Result<Appended> {
+        self.append_end(Marker { producer_id, producer_epoch, end, coordinator_epoch, is_next_epoch: true })
+    }
+
+    fn append_end(self: &Arc<Self>, marker: Marker) -> Result<Appended> {
+        let Marker { producer_id, producer_epoch, end, coordinator_epoch, .. } = marker;
         let now_ms = self.context.clock.now_ms();
         let committed = end == EndTransaction::Commit;
         let batch = end_transaction_batch(producer_id, producer_epoch, committed, coordinator_epoch, now_ms)?;
-        let marker = Marker { producer_id, producer_epoch, end, coordinator_epoch };
         self.append_batches(&batch, Some(&marker))
     }
 
@@ -177,6 +198,14 @@ impl Writer {
     pub(super) fn check_marker(&self, marker: &Marker) -> Result<()> {
         let producer_id = marker.producer_id;
         self.check_epoch(producer_id, marker.producer_epoch)?;
+        if marker.is_next_epoch
+            && let Some(entry) = self.producers.get(producer_id)
+            && entry.transaction_first_offset.is_some()
+            && entry.epoch == marker.producer_epoch
+        {
+            let (found, current) = (marker.producer_epoch, entry.epoch);
+            return Err(LogError::InvalidProducerEpoch { producer_id, found, current });
+        }
         let current = self.producers.get(producer_id).map_or(-1, |entry| entry.coordinator_epoch);
         let found = marker.coordinator_epoch;
         if found < current {

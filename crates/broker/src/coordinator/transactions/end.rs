@@ -74,6 +74,7 @@ impl TransactionCoordinator {
             producer: transaction.producer,
             committed: transaction.state == TransactionState::PrepareCommit,
             coordinator_epoch: self.config.coordinator_epoch,
+            is_next_epoch: false,
         };
         entry.markers_in_flight = partitions.iter().count();
         self.completing.send_modify(|completing| *completing += 1);
@@ -97,7 +98,7 @@ impl TransactionCoordinator {
         // A prepared transaction does not go away.
         let Some(entry) = content.entries.get_mut(id) else { return };
         match outcome {
-            MarkerOutcome::Written | MarkerOutcome::Gone => {
+            MarkerOutcome::Written | MarkerOutcome::Gone | MarkerOutcome::Fenced => {
                 entry.transaction.partitions.remove(topic, *partition);
             }
             MarkerOutcome::Failed(error) => {

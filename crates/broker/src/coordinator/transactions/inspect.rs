@@ -1,12 +1,13 @@
 //! What administrators see of transactions.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use millstream_wire::ErrorCode;
 use regex::Regex;
 
 use super::TransactionCoordinator;
 use super::state::Transaction;
+use crate::metrics::TransactionCounts;
 
 /// Names of states that Kafka knows and that are never seen: it has them while a step is taken only.
 const PASSING_STATES: [&str; 2] = ["Dead", "PrepareEpochFence"];
@@ -76,6 +77,22 @@ impl TransactionCoordinator {
         let content = self.shard_of(id).loaded()?;
         let entry = content.entries.get(id).ok_or(ErrorCode::TransactionalIdNotFound)?;
         Ok(entry.transaction.clone())
+    }
+
+    /// What was done since the start.
+    pub(crate) fn counts(&self) -> &TransactionCounts {
+        &self.counts
+    }
+
+    /// How many ids are in each state.
+    pub(crate) fn count_by_state(&self) -> BTreeMap<&'static str, u64> {
+        let mut counts: BTreeMap<_, _> = Transaction::state_names().map(|name| (name, 0)).collect();
+        for shard in &self.shards {
+            for entry in shard.content().entries.values() {
+                *counts.entry(entry.transaction.state.name()).or_default() += 1;
+            }
+        }
+        counts
     }
 
     /// The ids that a filter takes: name, producer id and state of each.

@@ -12,6 +12,7 @@ impl TransactionCoordinator {
     /// Rebuilds all shards. Waits for the disk. Nobody may ask for anything before.
     pub(crate) fn load(&self) {
         for shard in &self.shards {
+            let begun = (self.clock)().instant;
             let mut found: HashMap<String, Transaction> = HashMap::new();
             let mut unreadable = 0;
             let outcome = self.log.replay(shard.partition, &mut |replayed| {
@@ -34,6 +35,8 @@ impl TransactionCoordinator {
                     content.failure = Some(error);
                 }
             }
+            let took = (self.clock)().instant.saturating_duration_since(begun);
+            self.counts.load_times.record(took);
             if unreadable > 0 {
                 let partition = shard.partition;
                 tracing::warn!(partition, records = unreadable, "passed over records that cannot be read");

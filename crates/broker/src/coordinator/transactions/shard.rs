@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use millstream_wire::ErrorCode;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use super::partitions::TopicPartitions;
-use super::state::{Add, Transaction, TransactionVersion};
+use super::state::{Add, Transaction, TransactionState, TransactionVersion};
 use super::{Marker, TransactionCoordinator, records};
 use crate::coordinator::{CoordinatorBatch, ProducerIdentity};
 
@@ -193,6 +194,7 @@ impl TransactionCoordinator {
                 None
             }
             AfterWrite::Prepared(reply) => {
+                self.count(&entry.transaction, reply.is_none());
                 if let Some(reply) = reply {
                     _ = reply.send(Ok(entry.transaction.producer_when_complete()));
                 }
@@ -200,6 +202,20 @@ impl TransactionCoordinator {
             }
             AfterWrite::Completed => None,
         }
+    }
+
+    /// Counts a decision. Time takes it where nobody waits for it.
+    fn count(&self, decided: &Transaction, is_timeout: bool) {
+        let counts = &self.counts;
+        if is_timeout {
+            counts.timed_out.inc();
+        } else if decided.state == TransactionState::PrepareCommit {
+            counts.committed.inc();
+        } else {
+            counts.aborted.inc();
+        }
+        let lasted_ms = u64::try_from(decided.update_ms - decided.start_ms).unwrap_or(0);
+        counts.duration_seconds.observe(Duration::from_millis(lasted_ms).as_secs_f64());
     }
 
     fn not_written(&self, entry: &mut Entry, then: AfterWrite, error: ErrorCode) {

@@ -54,7 +54,7 @@ impl TransactionHost for Partitions {
     }
 
     fn write_marker(&self, topic: &str, partition: i32, marker: Marker, done: MarkerDone) {
-        let Marker { producer, committed, coordinator_epoch } = marker;
+        let Marker { producer, committed, coordinator_epoch, .. } = marker;
         assert_eq!(coordinator_epoch, 5);
         let end = if committed { "commit" } else { "abort" };
         let event = format!("{end} {topic}-{partition} {}/{}", producer.id, producer.epoch);

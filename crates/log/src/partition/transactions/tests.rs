@@ -56,6 +56,20 @@ fn an_enrolment_without_records_ends_with_its_marker() {
     assert_eq!((aborted(&found), found.last_stable_offset), (vec![], 1));
 }
 
+/// A marker of the transaction before has the epoch of the one that is open now, where each has its own.
+#[test]
+fn a_late_marker_does_not_end_the_next_transaction() {
+    let bench = Bench::new(5, FsyncPolicy::None);
+    let (_store, partition) = bench.with_topic([]);
+    partition.enrol(7, 5).unwrap();
+    partition.append(&transactional(7, 5, 0)).unwrap();
+    let late = partition.append_next_epoch_marker(7, 5, Abort, 0);
+    assert!(matches!(late, Err(LogError::InvalidProducerEpoch { found: 5, current: 5, .. })), "{late:?}");
+    partition.append_next_epoch_marker(7, 6, Commit, 0).unwrap();
+    partition.append_next_epoch_marker(7, 6, Commit, 0).expect("it may be repeated");
+    assert_eq!(partition.last_stable_offset(), 3);
+}
+
 #[test]
 fn older_epochs_are_fenced() {
     let bench = Bench::new(3, FsyncPolicy::None);
