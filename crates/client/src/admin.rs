@@ -9,6 +9,7 @@ mod configs;
 pub(crate) mod coordinator;
 mod groups;
 mod offsets;
+mod producers;
 mod records;
 mod topics;
 mod transactions;
@@ -25,6 +26,7 @@ pub use configs::{ConfigChange, ConfigEntry, ConfigResource, ConfigSource};
 pub use groups::{GroupDescription, GroupListing, GroupMemberDescription};
 pub(crate) use offsets::list_once as list_offsets_once;
 pub use offsets::{IsolationLevel, ListedOffset, OffsetSpec};
+pub use producers::PartitionProducer;
 pub use topics::{CreatedTopic, NewTopic, TopicListing};
 pub use transactions::{TransactionDescription, TransactionListing};
 

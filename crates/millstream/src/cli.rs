@@ -21,7 +21,8 @@ pub(crate) use topic::{
     TopicAddPartitions, TopicAlter, TopicCommand, TopicCreate, TopicDelete, TopicDescribe, TopicList,
 };
 pub(crate) use transaction::{
-    Transaction, TransactionAbort, TransactionCommand, TransactionDescribe, TransactionList,
+    Transaction, TransactionAbort, TransactionCommand, TransactionDescribe, TransactionFindHanging,
+    TransactionList,
 };
 
 use crate::listener::{HostPort, KafkaListener};
@@ -143,6 +144,16 @@ pub(crate) struct Cluster {
         env = "MILLSTREAM_BOOTSTRAP_SERVER"
     )]
     pub(crate) bootstrap_server: Vec<HostPort>,
+}
+
+/// Where a command is carried out, and how it answers.
+#[derive(Debug, Args)]
+pub(crate) struct OnCluster {
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+    /// The form of the answer
+    #[arg(long, default_value = "table")]
+    pub(crate) output: Output,
 }
 
 /// How the embedded broker keeps data and where it listens.

@@ -58,6 +58,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
             TransactionCommand::List(command) => transaction::list(&command),
             TransactionCommand::Describe(command) => transaction::describe(&command),
             TransactionCommand::Abort(command) => transaction::abort(&command),
+            TransactionCommand::FindHanging(command) => transaction::find_hanging(&command),
         },
         Command::Produce(command) => produce::execute(&command),
         Command::Consume(command) => consume::execute(&command),

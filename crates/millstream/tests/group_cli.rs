@@ -215,6 +215,99 @@ async fn leave_a_transaction_open(broker: &str, id: &str) {
     );
 }
 
+/// Writes a record in a transaction of `id` and leaves that open; a producer of transaction version 2 just writes.
+async fn write_and_leave_open(broker: &str, id: &str) {
+    use millstream_client::{BrokerAddress, ClientConfig, Connection};
+    use millstream_wire::compression::Compressor;
+    use millstream_wire::messages::init_producer_id::InitProducerIdRequest;
+    use millstream_wire::messages::produce_request::{
+        PartitionProduceData, ProduceRequest, TopicProduceData,
+    };
+    use millstream_wire::records::{BatchBuilder, FinishOptions, ProducerStamp};
+    let address: BrokerAddress = broker.parse().unwrap();
+    let config = ClientConfig::new(vec![address.clone()]);
+    let connection = Connection::open(&address, &config).await.unwrap();
+    let start = InitProducerIdRequest {
+        transactional_id: Some(id.to_owned()),
+        transaction_timeout_ms: 600_000,
+        producer_id: -1,
+        producer_epoch: -1,
+        ..InitProducerIdRequest::default()
+    };
+    let producer = connection.call(&start, config.request_timeout).await.unwrap();
+    let stamp = ProducerStamp {
+        producer_id: producer.producer_id,
+        producer_epoch: producer.producer_epoch,
+        base_sequence: 0,
+    };
+    let mut builder = BatchBuilder::new(1 << 10);
+    assert!(builder.append(1_700_000_000_000, None, Some(b"v"), &[]).unwrap());
+    let options = FinishOptions { producer: stamp, transactional: true, ..FinishOptions::default() };
+    let records = Some(builder.finish(&options, &mut Compressor::default()).unwrap());
+    let partition_data = vec![PartitionProduceData { index: 0, records }];
+    let topic_data = vec![TopicProduceData { name: "t".into(), partition_data, ..Default::default() }];
+    let request = ProduceRequest {
+        transactional_id: Some(id.into()),
+        acks: -1,
+        timeout_ms: 10_000,
+        topic_data,
+        ..ProduceRequest::default()
+    };
+    let answer = connection.call(&request, config.request_timeout).await.unwrap();
+    assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
+}
+
+/// What `__transaction_state` had is lost, so nobody ever ends what is open in a partition.
+#[test]
+fn a_transaction_that_hangs_is_found_and_aborted_where_it_hangs() {
+    use crate::support::process::{Process, run};
+    let data = tempfile::tempdir().unwrap();
+    let broker = Process::broker(data.path(), &[]);
+    let on = |broker: &Process, arguments: &[&str]| run(&[arguments, &["-b", &broker.kafka]].concat());
+    on(&broker, &["topic", "create", "t"]).success("topic create");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(write_and_leave_open(&broker.kafka, "orders"));
+    let find = ["txn", "find-hanging", "--max-transaction-timeout", "0", "--output", "json"];
+    let found = on(&broker, &find).success("find");
+    assert_eq!(found, "", "the coordinator knows it, so it does not hang");
+    assert_eq!(broker.terminate().code, Some(0));
+    for entry in std::fs::read_dir(data.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_string_lossy().starts_with("__transaction_state-") {
+            for file in std::fs::read_dir(&path).unwrap() {
+                let file = file.unwrap().path();
+                if file.file_name().unwrap() != "partition.metadata" {
+                    std::fs::remove_file(file).unwrap();
+                }
+            }
+        }
+    }
+    let broker = Process::broker(data.path(), &[]);
+    let found = objects(&on(&broker, &find).success("find"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((&found[0]["topic"], &found[0]["start_offset"]), (&"t".into(), &0.into()));
+    let elsewhere = on(&broker, &["txn", "abort", "--topic", "t", "--partition", "0", "--start-offset", "7"]);
+    assert_eq!(elsewhere.code, Some(4), "{}", elsewhere.stderr);
+    let aborted = on(&broker, &["txn", "abort", "--topic", "t", "--partition", "0", "--start-offset", "0"]);
+    assert_eq!(aborted.success("abort"), "PARTITION  STATUS\nt-0        OK\n");
+    assert_eq!(on(&broker, &find).success("find"), "");
+}
+
+#[test]
+fn groups_are_described_by_expressions() {
+    let broker = Broker::start();
+    broker.output(&["topic", "create", "t"]);
+    broker.output_with(&["topic", "produce", "t"], b"1\n2\n");
+    for group in ["weather-a", "weather-b", "other"] {
+        broker.output(&["topic", "consume", "t", "-g", group, "-n", "1"]);
+    }
+    let described = objects(&broker.output(&["group", "describe", "-r", "weather-.*", "--output", "json"]));
+    let groups: Vec<_> = described.iter().map(|group| group["group"].as_str().unwrap()).collect();
+    assert_eq!(groups, ["weather-a", "weather-b"]);
+    let wrong = broker.run(&["group", "describe", "-r", "("]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
+}
+
 #[test]
 fn a_transaction_that_was_left_open_is_found_and_aborted() {
     let broker = Broker::start();

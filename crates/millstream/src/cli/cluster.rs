@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Cluster, Output};
+use super::OnCluster;
 
 /// Show what a cluster consists of.
 #[derive(Debug, Args)]
@@ -33,8 +33,5 @@ pub(crate) struct ClusterInfo {
     #[arg(short = 'i', long)]
     pub(crate) print_internal_topics: bool,
     #[command(flatten)]
-    pub(crate) cluster: Cluster,
-    /// The form of the answer
-    #[arg(long, default_value = "table")]
-    pub(crate) output: Output,
+    pub(crate) on: OnCluster,
 }

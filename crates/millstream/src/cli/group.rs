@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::OnCluster;
 use super::topic::instant_ms;
-use super::{Cluster, Output};
 
 /// List, describe and delete consumer groups, show their lag and move their offsets.
 #[derive(Debug, Args)]
@@ -36,21 +36,24 @@ pub(crate) struct GroupList {
     #[arg(short, long, value_delimiter = ',')]
     pub(crate) types: Vec<String>,
     #[command(flatten)]
-    pub(crate) cluster: Cluster,
-    /// The form of the list
-    #[arg(long, default_value = "table")]
-    pub(crate) output: Output,
+    pub(crate) on: OnCluster,
 }
 
 /// Describe groups: state, members, and per partition what is committed and how much is left.
 ///
 /// A partition that a member has been given and has not committed yet counts from its first offset. JSON has an object per
-/// group.
+/// group. With --regex every group is described that one of the expressions matches:
+///
+///   millstream group describe --regex 'weather-.*' '.*-loader'
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct GroupDescribe {
-    /// The groups
+    /// The groups, or with --regex what their whole names match
     #[arg(required = true)]
     pub(crate) groups: Vec<String>,
+    /// The groups are regular expressions
+    #[arg(short = 'r', long)]
+    pub(crate) regex: bool,
     /// Only the summary
     #[arg(short = 's', long, conflicts_with_all = ["print_commits", "print_lag_per_topic"])]
     pub(crate) print_summary: bool,
@@ -61,10 +64,7 @@ pub(crate) struct GroupDescribe {
     #[arg(short = 't', short_alias = 'l', long)]
     pub(crate) print_lag_per_topic: bool,
     #[command(flatten)]
-    pub(crate) cluster: Cluster,
-    /// The form of the answer
-    #[arg(long, default_value = "table")]
-    pub(crate) output: Output,
+    pub(crate) on: OnCluster,
 }
 
 /// Show how many records groups have not read yet, per topic.
@@ -80,10 +80,7 @@ pub(crate) struct GroupLag {
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) watch: Option<u64>,
     #[command(flatten)]
-    pub(crate) cluster: Cluster,
-    /// The form of the list
-    #[arg(long, default_value = "table")]
-    pub(crate) output: Output,
+    pub(crate) on: OnCluster,
 }
 
 /// Move the committed offsets of a group that has no members.
@@ -123,10 +120,7 @@ pub(crate) struct GroupSeek {
     #[arg(short = 'd', long = "dry-run", visible_alias = "dry")]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(crate) cluster: Cluster,
-    /// The form of the answer
-    #[arg(long, default_value = "table")]
-    pub(crate) output: Output,
+    pub(crate) on: OnCluster,
 }
 
 #[derive(Debug, Args)]
@@ -135,10 +129,7 @@ pub(crate) struct GroupDelete {
     #[arg(required = true)]
     pub(crate) groups: Vec<String>,
     #[command(flatten)]
-    pub(crate) cluster: Cluster,
-    /// The form of the answer
-    #[arg(long, default_value = "table")]
-    pub(crate) output: Output,
+    pub(crate) on: OnCluster,
 }
 
 /// Delete the offsets that a group has committed for topics that its members do not read.
@@ -150,10 +141,7 @@ pub(crate) struct GroupOffsetDelete {
     #[arg(short, long = "topic", required = true, value_name = "TOPIC[:PARTITIONS]", value_parser = TopicPartitions::parse)]
     pub(crate) topics: Vec<TopicPartitions>,
     #[command(flatten)]
-    pub(crate) cluster: Cluster,
-    /// The form of the answer
-    #[arg(long, default_value = "table")]
-    pub(crate) output: Output,
+    pub(crate) on: OnCluster,
 }
 
 /// Where `seek --to` goes.

@@ -4,7 +4,7 @@ mod offset_range;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Cluster, Output};
+use super::{Cluster, OnCluster};
 use crate::record_format::{Format, Layout};
 
 pub(super) use offset_range::instant_ms;
@@ -56,10 +56,7 @@ pub(crate) struct TopicCreate {
     #[arg(long)]
     pub(crate) if_not_exists: bool,
     #[command(flatten)]
-    pub(crate) cluster: Cluster,
-    /// The form of the answer
-    #[arg(long, default_value = "table")]
-    pub(crate) output: Output,
+    pub(crate) on: OnCluster,
 }
 
 #[derive(Debug, Args)]
@@ -73,10 +70,7 @@ pub(crate) struct TopicList {
     #[arg(short, long)]
     pub(crate) internal: bool,
     #[command(flatten)]
-    pub(crate) cluster: Cluster,
-    /// The form of the list
-    #[arg(long, default_value = "table")]
-    pub(crate) output: Output,
+    pub(crate) on: OnCluster,
 }
 
 #[derive(Debug, Args)]
@@ -97,10 +91,7 @@ pub(crate) struct TopicDescribe {
     #[arg(short = 'a', long)]
     pub(crate) print_all: bool,
     #[command(flatten)]
-    pub(crate) cluster: Cluster,
-    /// The form of the answer
-    #[arg(long, default_value = "table")]
-    pub(crate) output: Output,
+    pub(crate) on: OnCluster,
 }
 
 /// Change settings of topics, or raise their number of partitions.
@@ -135,10 +126,7 @@ pub(crate) struct TopicAlter {
     #[arg(long = "dry-run", visible_alias = "dry")]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(crate) cluster: Cluster,
-    /// The form of the answer
-    #[arg(long, default_value = "table")]
-    pub(crate) output: Output,
+    pub(crate) on: OnCluster,
 }
 
 #[derive(Debug, Args)]
@@ -150,10 +138,7 @@ pub(crate) struct TopicAddPartitions {
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
     pub(crate) num: i32,
     #[command(flatten)]
-    pub(crate) cluster: Cluster,
-    /// The form of the answer
-    #[arg(long, default_value = "table")]
-    pub(crate) output: Output,
+    pub(crate) on: OnCluster,
 }
 
 #[derive(Debug, Args)]
@@ -162,10 +147,7 @@ pub(crate) struct TopicDelete {
     #[arg(required = true)]
     pub(crate) topics: Vec<String>,
     #[command(flatten)]
-    pub(crate) cluster: Cluster,
-    /// The form of the answer
-    #[arg(long, default_value = "table")]
-    pub(crate) output: Output,
+    pub(crate) on: OnCluster,
 }
 
 /// Produce records to a topic from standard input.

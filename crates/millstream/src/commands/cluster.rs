@@ -10,7 +10,7 @@ use crate::listing::Listing;
 /// `cluster info`.
 pub(crate) fn info(command: &ClusterInfo) -> anyhow::Result<()> {
     let (cluster, topics) = runtime()?.block_on(async {
-        let admin = command.cluster.admin().await?;
+        let admin = command.on.cluster.admin().await?;
         let cluster = admin.describe_cluster().await?;
         let mut topics = admin.list_topics().await?;
         topics.retain(|topic| command.print_internal_topics || !topic.is_internal);
@@ -19,7 +19,7 @@ pub(crate) fn info(command: &ClusterInfo) -> anyhow::Result<()> {
     let mut brokers = Listing::new(&["id", "host", "port", "rack", "controller"]);
     for (&id, broker) in &cluster.brokers {
         let is_controller = cluster.controller_id == Some(id);
-        let mark = match command.output {
+        let mark = match command.on.output {
             Output::Table => if is_controller { "*" } else { "" }.into(),
             Output::Json => Value::from(is_controller),
         };
@@ -33,7 +33,7 @@ pub(crate) fn info(command: &ClusterInfo) -> anyhow::Result<()> {
         ]);
     }
     let topics = topic::summary(&topics);
-    if command.output == Output::Json {
+    if command.on.output == Output::Json {
         let object = json!({
             "cluster_id": cluster.cluster_id,
             "controller": cluster.controller_id,
@@ -48,10 +48,10 @@ pub(crate) fn info(command: &ClusterInfo) -> anyhow::Result<()> {
         print(|out| writeln!(out, "CLUSTER\n=======\n{id}\n"))?;
     }
     if all || command.print_brokers {
-        section(command.output, "brokers", &brokers)?;
+        section(command.on.output, "brokers", &brokers)?;
     }
     if all || command.print_topics {
-        section(command.output, "topics", &topics)?;
+        section(command.on.output, "topics", &topics)?;
     }
     Ok(())
 }

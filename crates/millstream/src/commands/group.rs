@@ -22,7 +22,7 @@ pub(super) use seek::seek;
 /// `group list`.
 pub(crate) fn list(command: &GroupList) -> anyhow::Result<()> {
     let groups =
-        runtime()?.block_on(async { anyhow::Ok(command.cluster.admin().await?.list_groups().await?) })?;
+        runtime()?.block_on(async { anyhow::Ok(command.on.cluster.admin().await?.list_groups().await?) })?;
     let is_among = |wanted: &[String], it: &str| {
         wanted.is_empty() || wanted.iter().any(|one| one.eq_ignore_ascii_case(it))
     };
@@ -38,7 +38,7 @@ pub(crate) fn list(command: &GroupList) -> anyhow::Result<()> {
             listing.push(row);
         }
     }
-    print(|out| listing.write(command.output, out))
+    print(|out| listing.write(command.on.output, out))
 }
 
 /// Describes a group that exists: brokers before 4.0 describe the others as dead.
@@ -58,20 +58,37 @@ fn missing(group: &str) -> anyhow::Error {
 /// `group describe`.
 pub(crate) fn describe(command: &GroupDescribe) -> anyhow::Result<()> {
     runtime()?.block_on(async {
-        let admin = command.cluster.admin().await?;
-        for (number, group) in command.groups.iter().enumerate() {
+        let admin = command.on.cluster.admin().await?;
+        for (number, group) in groups(&admin, command).await?.iter().enumerate() {
             let described = describe_existing(&admin, group).await?;
             let positions = positions(&admin, &described).await?;
-            if number > 0 && command.output == Output::Table {
+            if number > 0 && command.on.output == Output::Table {
                 print(|out| writeln!(out))?;
             }
-            match command.output {
+            match command.on.output {
                 Output::Table => describe_as_table(command, &described, &positions)?,
                 Output::Json => describe_as_json(&described, &positions)?,
             }
         }
         Ok(())
     })
+}
+
+/// The groups to describe: those that are named, or those whose names an expression matches.
+async fn groups(admin: &Admin, command: &GroupDescribe) -> anyhow::Result<Vec<String>> {
+    if !command.regex {
+        return Ok(command.groups.clone());
+    }
+    let compile = |pattern: &String| {
+        regex::Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
+            Failure::new(FailureKind::Usage, format!("`{pattern}` is no regular expression: {error}"))
+        })
+    };
+    let patterns: Vec<_> = command.groups.iter().map(compile).collect::<Result<_, _>>()?;
+    let mut groups: Vec<_> = admin.list_groups().await?.into_iter().map(|group| group.group_id).collect();
+    groups.retain(|group| patterns.iter().any(|pattern| pattern.is_match(group)));
+    groups.sort();
+    Ok(groups)
 }
 
 fn total_lag(positions: &[Position<'_>]) -> i64 {
@@ -186,14 +203,14 @@ fn commits(positions: &[Position<'_>], group: &str, complete: bool) -> Listing {
 /// `group lag`.
 pub(crate) fn lag(command: &GroupLag) -> anyhow::Result<()> {
     runtime()?.block_on(async {
-        let admin = command.cluster.admin().await?;
+        let admin = command.on.cluster.admin().await?;
         let signals = Signals::install()?;
         let watch = async {
             loop {
                 show_lag(command, &admin).await?;
                 let Some(seconds) = command.watch else { return Ok(()) };
                 tokio::time::sleep(Duration::from_secs(seconds)).await;
-                if command.output == Output::Table {
+                if command.on.output == Output::Table {
                     print(|out| writeln!(out))?;
                 }
             }
@@ -240,7 +257,7 @@ async fn show_lag(command: &GroupLag, admin: &Admin) -> anyhow::Result<()> {
             push_topic_lags(&mut listing, &group, &positions);
         }
     }
-    print(|out| listing.write(command.output, out))
+    print(|out| listing.write(command.on.output, out))
 }
 
 fn topic_lag_listing() -> Listing {
@@ -266,20 +283,20 @@ fn push_topic_lags(listing: &mut Listing, group: &str, positions: &[Position<'_>
 /// `group delete`.
 pub(crate) fn delete(command: &GroupDelete) -> anyhow::Result<()> {
     let outcomes = runtime()?.block_on(async {
-        let admin = command.cluster.admin().await?;
+        let admin = command.on.cluster.admin().await?;
         let mut outcomes: Vec<(String, Result<(), ClientError>)> = Vec::with_capacity(command.groups.len());
         for group in &command.groups {
             outcomes.push((group.clone(), admin.delete_group(group).await));
         }
         anyhow::Ok(outcomes)
     })?;
-    report(command.output, "group", outcomes, |_| false)
+    report(command.on.output, "group", outcomes, |_| false)
 }
 
 /// `group offset-delete`.
 pub(crate) fn delete_offsets(command: &GroupOffsetDelete) -> anyhow::Result<()> {
     let outcomes = runtime()?.block_on(async {
-        let admin = command.cluster.admin().await?;
+        let admin = command.on.cluster.admin().await?;
         describe_existing(&admin, &command.group).await?;
         let committed = admin.committed_offsets(&command.group, None, false).await?;
         let mut partitions = Vec::new();
@@ -303,5 +320,5 @@ pub(crate) fn delete_offsets(command: &GroupOffsetDelete) -> anyhow::Result<()> 
         anyhow::Ok(admin.delete_committed_offsets(&command.group, &partitions).await?)
     })?;
     let outcomes = outcomes.into_iter().map(|(partition, outcome)| (partition.to_string(), outcome));
-    report(command.output, "partition", outcomes, |_| false)
+    report(command.on.output, "partition", outcomes, |_| false)
 }

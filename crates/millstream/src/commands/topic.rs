@@ -29,11 +29,11 @@ pub(crate) fn create(command: &TopicCreate) -> anyhow::Result<()> {
     };
     let topics: Vec<NewTopic> = command.topics.iter().map(topic).collect();
     let outcomes = runtime()?.block_on(async {
-        anyhow::Ok(command.cluster.admin().await?.create_topics(&topics, command.dry_run).await?)
+        anyhow::Ok(command.on.cluster.admin().await?.create_topics(&topics, command.dry_run).await?)
     })?;
     let tolerated = |error: &ClientError| command.if_not_exists && error.kind() == ErrorKind::AlreadyExists;
     report(
-        command.output,
+        command.on.output,
         "topic",
         outcomes.into_iter().map(|(name, outcome)| (name, outcome.map(|_| ()))),
         tolerated,
@@ -44,14 +44,14 @@ pub(crate) fn create(command: &TopicCreate) -> anyhow::Result<()> {
 pub(crate) fn delete(command: &TopicDelete) -> anyhow::Result<()> {
     let names: Vec<&str> = command.topics.iter().map(String::as_str).collect();
     let outcomes = runtime()?
-        .block_on(async { anyhow::Ok(command.cluster.admin().await?.delete_topics(&names).await?) })?;
-    report(command.output, "topic", outcomes, |_| false)
+        .block_on(async { anyhow::Ok(command.on.cluster.admin().await?.delete_topics(&names).await?) })?;
+    report(command.on.output, "topic", outcomes, |_| false)
 }
 
 /// `topic list`.
 pub(crate) fn list(command: &TopicList) -> anyhow::Result<()> {
     let topics =
-        runtime()?.block_on(async { anyhow::Ok(command.cluster.admin().await?.list_topics().await?) })?;
+        runtime()?.block_on(async { anyhow::Ok(command.on.cluster.admin().await?.list_topics().await?) })?;
     let wanted = |topic: &&TopicMetadata| {
         let named = command.topics.iter().any(|name| **name == *topic.name);
         named || (command.topics.is_empty() && (command.internal || !topic.is_internal))
@@ -64,7 +64,7 @@ pub(crate) fn list(command: &TopicList) -> anyhow::Result<()> {
         return Err(crate::exit::Failure::new(crate::exit::FailureKind::NotFound, message).into());
     }
     let listing = if command.detailed { partition_list(&shown) } else { summary(shown.iter().copied()) };
-    print(|out| listing.write(command.output, out))
+    print(|out| listing.write(command.on.output, out))
 }
 
 /// A row per topic.
@@ -96,7 +96,7 @@ fn partition_list(topics: &[&TopicMetadata]) -> Listing {
 /// `topic describe`.
 pub(crate) fn describe(command: &TopicDescribe) -> anyhow::Result<()> {
     runtime()?.block_on(async {
-        let admin = command.cluster.admin().await?;
+        let admin = command.on.cluster.admin().await?;
         let names: Vec<&str> = command.topics.iter().map(String::as_str).collect();
         for (_, topic) in admin.describe_topics(&names).await? {
             describe_one(command, &admin, &topic?).await?;
@@ -118,7 +118,7 @@ async fn describe_one(command: &TopicDescribe, admin: &Admin, topic: &TopicMetad
             replicas.into(),
             topic.id.to_string().into(),
         ]);
-        section(command.output, "summary", &listing)?;
+        section(command.on.output, "summary", &listing)?;
     }
     if command.print_configs || all || !some {
         let resource = ConfigResource::Topic(topic.name.to_string());
@@ -127,10 +127,10 @@ async fn describe_one(command: &TopicDescribe, admin: &Admin, topic: &TopicMetad
             let value = config.value.map_or(Value::Null, Value::from);
             listing.push(vec![config.name.into(), value, source(config.source).into()]);
         }
-        section(command.output, "configs", &listing)?;
+        section(command.on.output, "configs", &listing)?;
     }
     if command.print_partitions || all {
-        section(command.output, "partitions", &partitions(admin, topic).await?)?;
+        section(command.on.output, "partitions", &partitions(admin, topic).await?)?;
     }
     Ok(())
 }

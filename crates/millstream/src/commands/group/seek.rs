@@ -22,7 +22,7 @@ type Wanted = BTreeMap<TopicPartition, OffsetToCommit>;
 /// `group seek`.
 pub(crate) fn seek(command: &GroupSeek) -> anyhow::Result<()> {
     let (prior, wanted) = runtime()?.block_on(async {
-        let admin = command.cluster.admin().await?;
+        let admin = command.on.cluster.admin().await?;
         check_has_no_members(&admin, &command.group).await?;
         let prior = admin.committed_offsets(&command.group, None, false).await?;
         let mut wanted = wanted(command, &admin, &prior).await?;
@@ -42,7 +42,7 @@ pub(crate) fn seek(command: &GroupSeek) -> anyhow::Result<()> {
         let (topic, index) = (partition.topic.to_string(), partition.partition);
         listing.push(vec![topic.into(), index.into(), prior, offset.offset.into()]);
     }
-    print(|out| listing.write(command.output, out))
+    print(|out| listing.write(command.on.output, out))
 }
 
 /// Whatever members of a group commit would undo what is done here, and the broker refuses it.

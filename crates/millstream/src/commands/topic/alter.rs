@@ -10,7 +10,7 @@ use crate::cluster::runtime;
 /// `topic alter`.
 pub(crate) fn alter(command: &TopicAlter) -> anyhow::Result<()> {
     let outcomes = runtime()?.block_on(async {
-        let admin = command.cluster.admin().await?;
+        let admin = command.on.cluster.admin().await?;
         let changes = changes(command);
         let mut outcomes = Vec::with_capacity(command.topics.len());
         for topic in &command.topics {
@@ -18,7 +18,7 @@ pub(crate) fn alter(command: &TopicAlter) -> anyhow::Result<()> {
         }
         anyhow::Ok(outcomes)
     })?;
-    report(command.output, "topic", outcomes, |_| false)
+    report(command.on.output, "topic", outcomes, |_| false)
 }
 
 /// What is to become of settings, in the order of the help.
@@ -54,7 +54,7 @@ async fn alter_one(
 /// `topic add-partitions`.
 pub(crate) fn add_partitions(command: &TopicAddPartitions) -> anyhow::Result<()> {
     let outcomes = runtime()?.block_on(async {
-        let admin = command.cluster.admin().await?;
+        let admin = command.on.cluster.admin().await?;
         let names: Vec<&str> = command.topics.iter().map(String::as_str).collect();
         let mut outcomes = Vec::with_capacity(names.len());
         for (name, topic) in admin.describe_topics(&names).await? {
@@ -69,5 +69,5 @@ pub(crate) fn add_partitions(command: &TopicAddPartitions) -> anyhow::Result<()>
         }
         anyhow::Ok(outcomes)
     })?;
-    report(command.output, "topic", outcomes, |_| false)
+    report(command.on.output, "topic", outcomes, |_| false)
 }
