@@ -220,6 +220,7 @@ async fn write_and_leave_open(broker: &str, id: &str) {
     use millstream_client::{BrokerAddress, ClientConfig, Connection};
     use millstream_wire::compression::Compressor;
     use millstream_wire::messages::init_producer_id::InitProducerIdRequest;
+    use millstream_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
     use millstream_wire::messages::produce_request::{
         PartitionProduceData, ProduceRequest, TopicProduceData,
     };
@@ -245,7 +246,10 @@ async fn write_and_leave_open(broker: &str, id: &str) {
     let options = FinishOptions { producer: stamp, transactional: true, ..FinishOptions::default() };
     let records = Some(builder.finish(&options, &mut Compressor::default()).unwrap());
     let partition_data = vec![PartitionProduceData { index: 0, records }];
-    let topic_data = vec![TopicProduceData { name: "t".into(), partition_data, ..Default::default() }];
+    let topic = MetadataRequestTopic { name: Some("t".into()), ..Default::default() };
+    let about = MetadataRequest { topics: Some(vec![topic]), ..Default::default() };
+    let topic_id = connection.call(&about, config.request_timeout).await.unwrap().topics[0].topic_id;
+    let topic_data = vec![TopicProduceData { name: "t".into(), topic_id, partition_data }];
     let request = ProduceRequest {
         transactional_id: Some(id.into()),
         acks: -1,

@@ -21,6 +21,8 @@ const AT_ONCE: &str = "a topic that is created on demand is there in the answer 
 const OPERATION: &str = "Kafka's controller throws on an unknown operation instead of refusing it";
 const CODEC: &str = "Kafka throws on an unknown codec instead of refusing it";
 
+const EARLY: &str = "Kafka refuses it before it looks into the log, which knows where the partition begins";
+
 pub(crate) const DIFFERENCES: &[Difference] = &[
     difference("", '-', "error_message: None", MORE_WORDS),
     difference("", '+', "error_message: <any>", MORE_WORDS),
@@ -33,6 +35,8 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     difference("an unknown codec", '+', "error_code: 76", CODEC),
     difference("an unknown codec", '-', "log_start_offset: 0", CODEC),
     difference("an unknown codec", '+', "log_start_offset: -1", CODEC),
+    difference("produce after markers", '-', "log_start_offset: -1", EARLY),
+    difference("produce after markers", '+', "log_start_offset: 0", EARLY),
 ];
 
 /// Whether a line's difference is justified.
