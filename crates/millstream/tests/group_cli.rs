@@ -250,13 +250,8 @@ async fn write_and_leave_open(broker: &str, id: &str) {
     let about = MetadataRequest { topics: Some(vec![topic]), ..Default::default() };
     let topic_id = connection.call(&about, config.request_timeout).await.unwrap().topics[0].topic_id;
     let topic_data = vec![TopicProduceData { name: "t".into(), topic_id, partition_data }];
-    let request = ProduceRequest {
-        transactional_id: Some(id.into()),
-        acks: -1,
-        timeout_ms: 10_000,
-        topic_data,
-        ..ProduceRequest::default()
-    };
+    let request =
+        ProduceRequest { transactional_id: Some(id.into()), acks: -1, timeout_ms: 10_000, topic_data };
     let answer = connection.call(&request, config.request_timeout).await.unwrap();
     assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
 }
