@@ -296,7 +296,7 @@ fn default_of(
             let name = if matches!(kind, Type::Array(_)) { "Vec".to_owned() } else { kind.rust() };
             (format!("{name}::new()"), true)
         }
-        // A placeholder until the final name is known.
+        // Filled in once the final name is known.
         Type::Struct(_) => (String::new(), true),
     };
     if nullable { Ok((format!("Some({value})"), false)) } else { Ok((value, natural)) }
