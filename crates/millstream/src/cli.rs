@@ -247,16 +247,16 @@ pub(crate) struct Start {
     pub(crate) broker: Broker,
 }
 
-/// Run statements given on the command line or in a file, and show their results.
+/// Run statements given on the command line, in a file or on standard input, and show their results.
 ///
 /// Tables are read and written where they say, or on the cluster of --bootstrap-server. A SELECT over a table without end needs
 /// LIMIT or --limit.
 #[derive(Debug, Args)]
 pub(crate) struct Sql {
     /// Statements to run
-    #[arg(short = 'e', long, value_name = "SQL", conflicts_with = "file", required_unless_present = "file")]
+    #[arg(short = 'e', long, value_name = "SQL", conflicts_with = "file")]
     pub(crate) execute: Option<String>,
-    /// A file of statements to run
+    /// A file of statements to run; without it and --execute, standard input has them
     #[arg(short = 'f', long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// A file of statements to run first, such as the declarations of tables

@@ -12,7 +12,7 @@ use millstream_engine::plan::{Node, Operator};
 use millstream_engine::sink::Collect;
 use millstream_sql::session::{Outcome, PipelineRequest, PlannedSink, QueryRequest, TextTable};
 use millstream_sql::syntax::Statement;
-use millstream_sql::{Session, SqlError};
+use millstream_sql::{Session, SqlError, VALUES_SOURCE};
 
 use crate::cli::{Global, Output};
 use crate::commands::print;
@@ -45,6 +45,8 @@ struct Running {
     name: String,
     handle: PipelineHandle,
     tap: Option<Tap>,
+    /// Where its statement begins.
+    place: String,
 }
 
 impl<'a> Script<'a> {
@@ -108,12 +110,12 @@ impl<'a> Script<'a> {
     fn pipeline(&mut self, request: PipelineRequest, statement: &Statement) -> anyhow::Result<()> {
         let waits = request.is_synchronous;
         let started = self.launcher.start(request, statement.text(), self.session.settings())?;
-        let number = self.watch(started)?;
+        let number = self.watch(started, place(statement))?;
         if waits { self.wait_for(number) } else { Ok(()) }
     }
 
     /// Lets a thread wait for a pipeline, so that the end of any of them is noticed at once.
-    fn watch(&mut self, started: Started) -> anyhow::Result<usize> {
+    fn watch(&mut self, started: Started, place: String) -> anyhow::Result<usize> {
         let Started { pipeline, handle, name, tap } = started;
         self.started += 1;
         let number = self.started;
@@ -122,7 +124,7 @@ impl<'a> Script<'a> {
             .name(format!("{name}-end"))
             // Nobody listens any more when the process is ending for another reason.
             .spawn(move || drop(ends.send((number, pipeline.wait()))))?;
-        self.running.insert(number, Running { name, handle, tap });
+        self.running.insert(number, Running { name, handle, tap, place });
         Ok(number)
     }
 
@@ -143,7 +145,8 @@ impl<'a> Script<'a> {
     fn next_end(&mut self) -> anyhow::Result<()> {
         let (number, ended) = self.ends.1.recv()?;
         let running = self.running.remove(&number);
-        summary(&ended?, self.output)?;
+        let place = running.as_ref().map(|running| running.place.as_str()).unwrap_or_default();
+        summary(&ended.map_err(|error| at_place(error, place))?, self.output)?;
         let is_last = self.last.as_ref().is_none_or(|(last, _)| *last < number);
         if let (Some(tap), true) = (running.and_then(|running| running.tap), is_last) {
             self.last = Some((number, tap));
@@ -169,7 +172,7 @@ impl<'a> Script<'a> {
         let ended = started.pipeline.wait();
         drop(line);
         drop(watched);
-        ended?;
+        ended.map_err(|error| at_place(error, &place(statement)))?;
         let batches: Vec<Batch> = rows.batches();
         show(&schema, &batches, self.output)
     }
@@ -180,6 +183,22 @@ impl<'a> Script<'a> {
             print(|out| writeln!(out, "\n{} (first {} rows)", tap.table, tap.rows.row_count()))?;
         }
         show(&tap.schema, &tap.rows.batches(), self.output)
+    }
+}
+
+/// `FILE:LINE:COLUMN` of a statement.
+fn place(statement: &Statement) -> String {
+    let (line, column) = statement.source.line_and_column(statement.span.start);
+    format!("{}:{line}:{column}", statement.source.name)
+}
+
+/// A row of VALUES, or the one of a SELECT without FROM, comes from no table: its statement says where it stands.
+fn at_place(error: EngineError, place: &str) -> anyhow::Error {
+    match error {
+        EngineError::BadRow { source_name, reason, .. } if source_name.starts_with(VALUES_SOURCE) => {
+            Failure::new(FailureKind::Invalid, format!("{place}: {reason}")).into()
+        }
+        error => error.into(),
     }
 }
 

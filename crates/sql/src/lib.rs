@@ -22,4 +22,5 @@ pub mod types;
 pub use diagnostics::{SqlError, SqlErrorKind};
 pub use parser::parse_script;
 pub use planner::explain::explain;
+pub use planner::lower::VALUES_SOURCE;
 pub use session::{Outcome, Session};

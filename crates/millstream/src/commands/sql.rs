@@ -1,6 +1,7 @@
-//! `sql` and `explain`: statements from the command line or a file, and plans.
+//! `sql` and `explain`: statements from the command line, a file or standard input, and plans.
 
 use std::collections::HashMap;
+use std::io::{IsTerminal as _, Read as _};
 
 use millstream_connectors::kafka::Clusters;
 use millstream_connectors::{Environment, connectors};
@@ -10,6 +11,7 @@ use millstream_sql::{Outcome, Session, parse_script};
 use super::run::{addresses, read_script, stop_on_signal};
 use super::{broker, print};
 use crate::cli::{self, Global};
+use crate::exit::{Failure, FailureKind};
 use crate::pipelines::Launcher;
 use crate::script::{Script, sql_error};
 use crate::stop::Stop;
@@ -20,7 +22,7 @@ pub(crate) fn execute(command: &cli::Sql, global: &Global) -> anyhow::Result<()>
     statements.extend(match (&command.execute, &command.file) {
         (Some(text), _) => parse_script(text, "-e").map_err(sql_error)?,
         (None, Some(file)) => read_script(file)?,
-        (None, None) => Vec::new(),
+        (None, None) => from_standard_input()?,
     });
     let runtime = broker::runtime()?;
     let clusters = Clusters { bootstrap_servers: addresses(&command.bootstrap_server), embedded: None };
@@ -32,6 +34,22 @@ pub(crate) fn execute(command: &cli::Sql, global: &Global) -> anyhow::Result<()>
     let mut script = Script::new(Session::new(all), launcher, global, command.output);
     script.limit = command.limit;
     script.run(&statements)
+}
+
+/// The statements that somebody pipes in.
+fn from_standard_input() -> anyhow::Result<Vec<Statement>> {
+    let mut input = std::io::stdin();
+    let mut text = String::new();
+    // Nobody is kept waiting who has just forgotten the statements.
+    if !input.is_terminal() {
+        input.read_to_string(&mut text)?;
+    }
+    if text.trim().is_empty() {
+        let message =
+            "no statements: give them with --execute SQL, in a file with --file FILE, or on standard input";
+        return Err(Failure::new(FailureKind::Usage, message).into());
+    }
+    parse_script(&text, "<stdin>").map_err(sql_error)
 }
 
 /// `explain`.

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::support::process::{Ended, Process, file, run};
+use crate::support::process::{Ended, Process, file, run, run_with};
 use crate::topics::{produce, read};
 
 /// Runs statements from a file.
@@ -242,6 +242,16 @@ fn options_of_a_broker_that_is_not_there_are_refused() {
 fn statements_on_the_command_line() {
     let ended = run(&["sql", "-e", "SELECT 1", "--output", "json"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "{\"EXPR$0\":1}\n"), "{}", ended.stderr);
+    let ended = run_with(&["sql", "--output", "json"], b"SELECT 1");
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "{\"EXPR$0\":1}\n"), "{}", ended.stderr);
+    let ended = run_with(&["sql"], b" ");
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    for way in ["--execute", "--file", "standard input"] {
+        assert!(ended.stderr.contains(way), "{}", ended.stderr);
+    }
+    let ended = run(&["sql", "-e", "SELECT 1;\n\nSELECT CAST(a AS INT) FROM (VALUES ('1'), ('x')) AS t (a)"]);
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(ended.stderr.contains("-e:3:1: ") && !ended.stderr.contains("values-1"), "{}", ended.stderr);
     let ended = run(&["explain", "examples/weather/weather.sql"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(

@@ -22,6 +22,9 @@ use crate::catalog::Table;
 use crate::expression::{Expr, ExprKind};
 use crate::types::SqlType;
 
+/// What the names of sources begin with that are no tables: the rows of VALUES, and the one row of a SELECT without FROM.
+pub const VALUES_SOURCE: &str = "values-";
+
 /// Makes a source of a table.
 pub(crate) type OpenSource<'a> = dyn Fn(&Table, &TableSpec, &Scan) -> Bound<Arc<dyn Source>> + 'a;
 
@@ -161,7 +164,7 @@ impl<'a> Lowering<'a> {
             Relation::Scan { table } => self.table(&table.name),
             Relation::Values { rows, columns } => {
                 self.values += 1;
-                let name = format!("values-{}", self.values);
+                let name = format!("{VALUES_SOURCE}{}", self.values);
                 let source = Arc::new(Memory::new(rows.schema(), vec![vec![rows.clone()]]));
                 let node = self.push(Operator::Source { name, source }, rows.schema());
                 Ok((node, ColumnMap::identity(columns.len())))
