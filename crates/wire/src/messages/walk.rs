@@ -10,6 +10,9 @@ use crate::protocol::{Message, Reader, VersionRange, Writer};
 /// Decodes a message and encodes it again; also says how many bytes were left over.
 pub type Recode = fn(Bytes, i16) -> Result<(Bytes, usize)>;
 
+/// How far a decoder comes with bytes, in bytes, and what stops it.
+pub type Probe = fn(Bytes, i16) -> (usize, Result<()>);
+
 /// One message.
 #[derive(Debug)]
 pub struct Walked {
@@ -19,6 +22,8 @@ pub struct Walked {
     pub versions: VersionRange,
     /// Decodes and encodes.
     pub recode: Recode,
+    /// Decodes.
+    pub probe: Probe,
     /// Encodes the message that has nothing but defaults.
     pub encode_default: fn(i16) -> Result<Bytes>,
 }
@@ -27,6 +32,12 @@ fn recode<M: Message + Clone + PartialEq>(bytes: Bytes, version: i16) -> Result<
     let mut r = Reader::new(bytes);
     let message = M::decode(&mut r, version)?;
     Ok((encode(&message, version)?, r.remaining()))
+}
+
+fn probe<M: Message>(bytes: Bytes, version: i16) -> (usize, Result<()>) {
+    let mut r = Reader::new(bytes);
+    let decoded = M::decode(&mut r, version);
+    (r.position(), decoded.map(drop))
 }
 
 pub(super) fn encode<M: Message>(message: &M, version: i16) -> Result<Bytes> {
@@ -41,6 +52,7 @@ macro_rules! walked {
             name: <$message>::NAME,
             versions: <$message>::VERSIONS,
             recode: recode::<$message>,
+            probe: probe::<$message>,
             encode_default: |version| encode(&<$message>::default(), version),
         }),*]
     };
