@@ -276,7 +276,7 @@ impl Spread {
 }
 
 /// Three digits at least, thousands apart: 2,710, 34.2, 0.81.
-fn number(figure: f64) -> String {
+pub(crate) fn number(figure: f64) -> String {
     if figure.abs() < 100.0 {
         return format!("{figure:.*}", if figure.abs() < 10.0 { 2 } else { 1 });
     }

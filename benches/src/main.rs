@@ -18,6 +18,7 @@ mod engine;
 mod floor;
 mod formats;
 mod generate;
+mod isolation;
 mod kafka;
 mod latency;
 mod load;
@@ -50,6 +51,7 @@ enum Measurement {
     Floor(floor::Floor),
     Engine(engine::Options),
     Formats(formats::Options),
+    Isolation(isolation::Isolation),
     Latency(latency::Latency),
     Load(load::Load),
     Nexmark(nexmark::Nexmark),
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Measurement::Floor(floor) => floor.run(),
         Measurement::Engine(options) => engine::run(&options),
         Measurement::Formats(options) => formats::run(&options),
+        Measurement::Isolation(isolation) => isolation.run(),
         Measurement::Latency(latency) => latency.run(),
         Measurement::Load(load) => load.run(),
         Measurement::Nexmark(nexmark) => nexmark.run(),
