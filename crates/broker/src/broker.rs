@@ -115,6 +115,8 @@ impl Broker {
         let (alive, tasks) = mpsc::channel(1);
         let parts = Parts { config, store, disks, coordinators, advertised, clock, alive };
         let core = Core::new(parts);
+        let (limits, configs) = (Arc::clone(&core.connection_limits), core.broker_layers().merged());
+        core.disks.run(move || limits.set(&configs)).await?;
         core.load_groups();
         core.load_transactions().await?;
         start_background(&core);

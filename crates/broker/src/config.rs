@@ -159,8 +159,8 @@ pub struct BrokerConfig {
     pub num_partitions: i32,
     /// `auto.create.topics.enable`: whether asking for the metadata of a missing topic creates it.
     pub auto_create_topics: bool,
-    /// Broker-wide values of topic configurations under the broker's names (`log.retention.ms`, `message.max.bytes`, …).
-    /// Topics override them.
+    /// Configurations that change while the broker runs, as they are at the start: broker-wide values of topic configurations under
+    /// the broker's names (`log.retention.ms`, `message.max.bytes`, …), which topics override, and others (`max.connections`).
     pub topic_defaults: BTreeMap<String, String>,
     /// `socket.request.max.bytes`: largest request, checked before anything is reserved for it.
     pub request_bytes_max: usize,

@@ -27,7 +27,7 @@ use crate::error::Result as BrokerResult;
 use crate::error_code;
 use crate::metrics::Metrics;
 use crate::quotas::Quotas;
-use crate::server::ByteBudget;
+use crate::server::{ByteBudget, ConnectionLimits};
 use crate::storage::coordinator_topic::CoordinatorTopic;
 use crate::storage::participants::Participants;
 use crate::storage::topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
@@ -53,6 +53,7 @@ pub(crate) struct Core {
     pub(crate) metrics: Metrics,
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) buffers: RecordBuffers,
+    pub(crate) connection_limits: Arc<ConnectionLimits>,
     /// Bytes of large requests on their way in.
     pub(crate) receiving_budget: Arc<ByteBudget>,
     /// Bytes of produce requests that are worked on.
@@ -113,6 +114,7 @@ impl Core {
             metrics: Metrics::new(),
             quotas,
             buffers: RecordBuffers::new(config.fetched_bytes_max),
+            connection_limits: Arc::default(),
             receiving_budget: ByteBudget::new(config.in_flight_bytes_max / 2),
             request_budget: ByteBudget::new(config.in_flight_bytes_max / 2),
             stopping: watch::Sender::new(false),
@@ -423,6 +425,7 @@ impl Core {
             let configs = set.clone();
             let resource = ConfigResource { kind: RESOURCE_BROKER, name };
             let merged = after.merged();
+            let limits = Arc::clone(&core.connection_limits);
             core.on_disk(move |store| {
                 store.check_broker_configs(&merged)?;
                 if validate_only {
@@ -430,6 +433,7 @@ impl Core {
                 }
                 let record = MetadataRecord::ResourceConfigs { resource, configs };
                 store.metadata().change(|_| Ok((vec![record], ())))?;
+                limits.set(&merged);
                 store.set_broker_configs(merged)
             })
             .await

@@ -51,6 +51,7 @@ pub(crate) struct Metrics {
     pub(crate) malformed_requests: Counter,
     pub(crate) connections: Gauge,
     pub(crate) connections_accepted: Counter,
+    pub(crate) connections_refused: Counter,
     pub(crate) bytes_in: Counter,
     pub(crate) bytes_out: Counter,
     pub(crate) produced_bytes: Counter,
@@ -83,6 +84,7 @@ impl Metrics {
             malformed_requests: Counter::default(),
             connections: Gauge::default(),
             connections_accepted: Counter::default(),
+            connections_refused: Counter::default(),
             bytes_in: Counter::default(),
             bytes_out: Counter::default(),
             produced_bytes: Counter::default(),
@@ -129,6 +131,11 @@ impl Metrics {
             "connections_accepted",
             "Connections accepted since the start",
             self.connections_accepted.clone(),
+        );
+        registry.register(
+            "connections_refused",
+            "Connections refused because their address had as many as it may",
+            self.connections_refused.clone(),
         );
         registry.register_with_unit("received", "Bytes of requests", Unit::Bytes, self.bytes_in.clone());
         registry.register_with_unit("sent", "Bytes of responses", Unit::Bytes, self.bytes_out.clone());

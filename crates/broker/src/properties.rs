@@ -5,6 +5,7 @@
 //!
 //! - read at the start ([`Effect::AtStart`]): it sets a field of [`BrokerConfig`];
 //! - the default of a topic configuration ([`Effect::TopicDefault`]): these change while the broker runs, as in Kafka;
+//! - looked up whenever it is set ([`Effect::Dynamic`]);
 //! - fixed ([`Effect::Fixed`]): a single node has one value, and another is reported as having no effect;
 //! - known to Kafka and without effect here ([`ineffective`]): reported when it is set, never obeyed in silence.
 
@@ -19,6 +20,7 @@ use millstream_log::config::{ConfigDefinition, ConfigType, TOPIC_CONFIGS, Valid}
 
 use crate::config::BrokerConfig;
 use crate::error::{BrokerError, Result};
+use crate::server::{MAX_CONNECTIONS_PER_IP_OVERRIDES, connection_overrides};
 
 /// What a configuration does.
 #[derive(Clone, Copy)]
@@ -32,6 +34,8 @@ pub(crate) enum Effect {
     },
     /// It is what topics have that do not set the configuration of the same meaning.
     TopicDefault(&'static ConfigDefinition),
+    /// It is looked up whenever it is set, by whoever goes by it; with its default.
+    Dynamic(&'static str),
     /// It has this value.
     Fixed(&'static str),
 }
@@ -49,7 +53,7 @@ pub(crate) struct Property {
 impl Property {
     /// Whether it changes while the broker runs.
     pub(crate) fn is_dynamic(&self) -> bool {
-        matches!(self.effect, Effect::TopicDefault(_))
+        matches!(self.effect, Effect::TopicDefault(_) | Effect::Dynamic(_))
     }
 
     /// The value that it has where nobody set it.
@@ -57,7 +61,7 @@ impl Property {
         match self.effect {
             Effect::AtStart { get, .. } => get(&BrokerConfig::new("")),
             Effect::TopicDefault(definition) => definition.default.to_owned(),
-            Effect::Fixed(value) => value.to_owned(),
+            Effect::Fixed(value) | Effect::Dynamic(value) => value.to_owned(),
         }
     }
 
@@ -66,7 +70,9 @@ impl Property {
     /// # Errors
     /// [`BrokerError::InvalidConfig`].
     pub(crate) fn check(&self, value: &str) -> Result<()> {
-        if self.valid.allows(self.kind, value) { Ok(()) } else { Err(self.invalid(value)) }
+        let is_of_form =
+            self.name != MAX_CONNECTIONS_PER_IP_OVERRIDES || connection_overrides(value).is_some();
+        if is_of_form && self.valid.allows(self.kind, value) { Ok(()) } else { Err(self.invalid(value)) }
     }
 
     fn invalid(&self, value: &str) -> BrokerError {
@@ -75,6 +81,7 @@ impl Property {
             "group.consumer.assignors" => "uniform, range, or both separated by a comma",
             "group.consumer.migration.policy" => "disabled, upgrade, downgrade or bidirectional",
             "log.dir" | "log.dirs" => "the path of one directory",
+            MAX_CONNECTIONS_PER_IP_OVERRIDES => "HOST:CONNECTIONS, several separated by commas",
             _ => self.valid.expectation(self.kind),
         };
         BrokerError::InvalidConfig { name: self.name, value: value.to_owned(), expected }
@@ -163,6 +170,9 @@ impl BrokerConfig {
                     if definition.is_ineffective(value) {
                         notices.push(SettingNotice::Ineffective { name: name.clone(), fixed: None });
                     }
+                    self.topic_defaults.insert(name.clone(), value.to_owned());
+                }
+                Effect::Dynamic(_) => {
                     self.topic_defaults.insert(name.clone(), value.to_owned());
                 }
                 Effect::Fixed(fixed) if fixed == value => {}

@@ -12,6 +12,7 @@
 
 mod budget;
 mod in_process;
+mod limits;
 mod listener;
 mod output;
 mod session;
@@ -20,5 +21,9 @@ mod tcp;
 pub(crate) use budget::ByteBudget;
 pub use in_process::InProcessConnection;
 pub(crate) use in_process::connect as connect_in_process;
+pub(crate) use limits::{
+    ConnectionLimits, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_IP, MAX_CONNECTIONS_PER_IP_OVERRIDES,
+    overrides as connection_overrides,
+};
 pub(crate) use listener::{BoundListener, bind_all, serve};
 pub(crate) use session::{Answer, Handling, Records};

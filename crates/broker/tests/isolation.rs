@@ -13,6 +13,9 @@ use millstream_broker::{Broker, BrokerConfig, FsyncPolicy, ListenerConfig};
 use millstream_wire::compression::Compressor;
 use millstream_wire::frame;
 use millstream_wire::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use millstream_wire::messages::incremental_alter_configs::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
 use millstream_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use millstream_wire::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use millstream_wire::protocol::Request;
@@ -268,5 +271,58 @@ async fn garbage_on_many_connections_is_counted_and_harms_nobody() {
     for client in &mut silent {
         assert_eq!(client.ask(12, &MetadataRequest::default()).brokers.len(), 1);
     }
+    fixture.broker.shutdown().await.unwrap();
+}
+
+/// Sets a configuration of the broker while it runs.
+fn set(client: &mut Client, name: &str, value: &str) -> i16 {
+    let config = AlterableConfig { name: name.into(), config_operation: 0, value: Some(value.into()) };
+    let resource =
+        AlterConfigsResource { resource_type: 4, resource_name: "1".into(), configs: vec![config] };
+    let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+    client.ask(1, &request).responses[0].error_code
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_has_no_more_connections_than_it_may() {
+    let fixture = Fixture::start(|config| {
+        config.topic_defaults.insert("max.connections.per.ip".into(), "3".into());
+    })
+    .await;
+    // The one that has created the topic goes first.
+    while fixture.metric("millstream_broker_connections ") > 0 {
+        tokio::task::yield_now().await;
+    }
+    let mut served: Vec<Client> = (0..3).map(|_| fixture.connect()).collect();
+    for client in &mut served {
+        assert_eq!(client.ask(12, &MetadataRequest::default()).brokers.len(), 1);
+    }
+    assert!(fixture.connect().is_closed());
+    // As in Kafka, the limits change while the broker runs, and those of single addresses go before.
+    assert_eq!(set(&mut served[0], "max.connections.per.ip.overrides", "10.0.0.1"), 40);
+    assert_eq!(set(&mut served[0], "max.connections.per.ip.overrides", "127.0.0.1:4"), 0);
+    let mut fourth = fixture.connect();
+    assert_eq!(fourth.ask(12, &MetadataRequest::default()).brokers.len(), 1);
+    assert!(fixture.connect().is_closed());
+    assert_eq!(fixture.metric("millstream_broker_connections_refused_total "), 2);
+    fixture.broker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn newcomers_wait_while_there_are_as_many_connections_as_there_may_be() {
+    let fixture = Fixture::start(|_| {}).await;
+    let mut first = fixture.connect();
+    assert_eq!(set(&mut first, "max.connections", "2"), 0);
+    let mut second = fixture.connect();
+    assert_eq!(second.ask(12, &MetadataRequest::default()).brokers.len(), 1);
+    let mut third = fixture.connect();
+    third.send(12, &MetadataRequest::default());
+    // The system has taken the connection, and the broker has not: nothing of it is counted.
+    assert_eq!(first.ask(12, &MetadataRequest::default()).brokers.len(), 1);
+    assert_eq!(fixture.metric("millstream_broker_connections "), 2);
+    drop(second);
+    let mut answered = [0; 8];
+    third.stream.read_exact(&mut answered).unwrap();
+    assert_eq!(answered[4..], 1_i32.to_be_bytes());
     fixture.broker.shutdown().await.unwrap();
 }

@@ -145,6 +145,23 @@ fn entry(definition: &'static ConfigDefinition, own: Option<Synonym>, broker: &B
     }
 }
 
+/// A configuration of the broker that no topic has and that changes while the broker runs.
+fn dynamic_entry(property: &Property, default: Option<&'static str>, layers: &BrokerLayers) -> Entry {
+    let default =
+        default.map(|value| Synonym { name: property.name, value: value.to_owned(), source: SOURCE_DEFAULT });
+    let synonyms: Vec<Synonym> = layers.synonyms(property.name).chain(default).collect();
+    let first = synonyms.first();
+    Entry {
+        name: property.name,
+        value: first.map_or_else(|| property.default(), |first| first.value.clone()),
+        source: first.map_or(SOURCE_DEFAULT, |first| first.source),
+        config_type: type_number(property.kind),
+        read_only: false,
+        synonyms,
+        documentation: property.documentation,
+    }
+}
+
 /// All configurations of the broker that have an effect.
 pub(super) fn broker_entries(core: &Core) -> Vec<Entry> {
     let layers = core.broker_layers();
@@ -154,6 +171,7 @@ pub(super) fn broker_entries(core: &Core) -> Vec<Entry> {
             Effect::TopicDefault(definition) => {
                 return Entry { name: property.name, ..entry(definition, None, &layers) };
             }
+            Effect::Dynamic(default) => return dynamic_entry(&property, Some(default), &layers),
             Effect::AtStart { get, .. } => get(&core.config),
             Effect::Fixed(value) => value.to_owned(),
         };
@@ -181,6 +199,7 @@ pub(super) fn default_broker_entries(core: &Core) -> Vec<Entry> {
         Effect::TopicDefault(definition) => {
             Some(Entry { name: property.name, ..entry(definition, None, &layers) })
         }
+        Effect::Dynamic(_) => Some(dynamic_entry(&property, None, &layers)),
         _ => None,
     };
     set.filter_map(of).collect()

@@ -8,6 +8,7 @@ use millstream_log::config::{ConfigType, Valid};
 
 use super::{Effect, Property, duration};
 use crate::config::{BrokerConfig, GroupMigrationPolicy, ServerAssignor};
+use crate::server::{MAX_CONNECTIONS, MAX_CONNECTIONS_PER_IP, MAX_CONNECTIONS_PER_IP_OVERRIDES};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -30,6 +31,16 @@ const fn at_start(
     documentation: &'static str,
 ) -> Property {
     Property { name, kind, valid, effect: Effect::AtStart { set, get }, documentation }
+}
+
+const fn dynamic(
+    name: &'static str,
+    kind: ConfigType,
+    valid: Valid,
+    default: &'static str,
+    documentation: &'static str,
+) -> Property {
+    Property { name, kind, valid, effect: Effect::Dynamic(default), documentation }
 }
 
 const fn fixed(
@@ -226,6 +237,12 @@ pub(super) static PROPERTIES: &[Property] = {
         at_start("max.incremental.fetch.session.cache.slots", Int, AtLeast(0),
             |c, value| put(&mut c.fetch_sessions_max, value), |c| c.fetch_sessions_max.to_string(),
             "Fetch sessions kept at a time."),
+        dynamic(MAX_CONNECTIONS, Int, AtLeast(0), "2147483647",
+            "Connections at a time, of all listeners; when there are as many, nobody is accepted until one has gone."),
+        dynamic(MAX_CONNECTIONS_PER_IP, Int, AtLeast(0), "2147483647",
+            "Connections at a time of one address; further ones are closed."),
+        dynamic(MAX_CONNECTIONS_PER_IP_OVERRIDES, String, Any, "",
+            "Connections at a time of single addresses: HOST:CONNECTIONS, several separated by commas."),
         at_start("node.id", Int, AtLeast(0), |c, value| put(&mut c.node_id, value), |c| c.node_id.to_string(),
             "The id of this broker."),
         at_start("num.io.threads", Int, AtLeast(1),

@@ -87,16 +87,28 @@ fn split_host_port(text: &str) -> Option<(String, u16)> {
 pub(crate) async fn serve(listener: BoundListener, index: usize, core: Arc<Core>) {
     let mut stopping = core.stopping.subscribe();
     loop {
+        let next = async {
+            let accepted = listener.socket.accept().await;
+            // As in Apache Kafka, one newcomer is held in the hand, and others in the system's queue.
+            core.connection_limits.room().await;
+            accepted
+        };
         let accepted = tokio::select! {
-            accepted = listener.socket.accept() => accepted,
+            accepted = next => accepted,
             _ = stopping.wait_for(|stopping| *stopping) => return,
         };
         match accepted {
             Ok((stream, peer)) => {
+                let host = peer.ip().to_canonical().to_string();
+                let Some(admitted) = core.connection_limits.admit(peer.ip()) else {
+                    core.metrics.connections_refused.inc();
+                    tracing::info!(listener = listener.name, %host, "connection refused, its address has as many as it may");
+                    continue;
+                };
                 core.metrics.connections_accepted.inc();
                 prepare(&stream);
-                let caller = Caller { host: peer.ip().to_canonical().to_string(), listener: index };
-                core.spawn(tcp::serve(stream, Arc::clone(&core), caller));
+                let caller = Caller { host, listener: index };
+                core.spawn(tcp::serve(stream, Arc::clone(&core), caller, admitted));
             }
             Err(error) => {
                 // A connection that broke before it was accepted, or no file descriptor left. Those who are

@@ -26,6 +26,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::ByteBudget;
 use super::budget::{Charge, FREE_FRAME_BYTES};
+use super::limits::Admitted;
 use super::output::Output;
 use super::session::{Answer, Charges, Session, is_produce};
 use crate::api::Caller;
@@ -67,8 +68,8 @@ enum End {
 }
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve(stream: TcpStream, core: Arc<Core>, caller: Caller) {
-    Serving::new(Connection::new(stream, core, caller)).await;
+pub(crate) async fn serve(stream: TcpStream, core: Arc<Core>, caller: Caller, admitted: Admitted) {
+    Serving::new(Connection::new(stream, core, caller, admitted)).await;
 }
 
 /// The task of a connection: a future with a name, so that it can go on elsewhere.
@@ -155,10 +156,12 @@ struct Connection {
     place: Place,
     /// Produce requests since the last other one.
     produced_in_a_row: u32,
+    /// It counts among the connections there may be.
+    _admitted: Admitted,
 }
 
 impl Connection {
-    fn new(stream: TcpStream, core: Arc<Core>, caller: Caller) -> Self {
+    fn new(stream: TcpStream, core: Arc<Core>, caller: Caller, admitted: Admitted) -> Self {
         let now = Instant::now();
         let patience = core.config.connections_max_idle;
         let idle = Box::pin(tokio::time::sleep_until(now + patience));
@@ -178,6 +181,7 @@ impl Connection {
             stopping: false,
             place: Place::Sockets,
             produced_in_a_row: 0,
+            _admitted: admitted,
         }
     }
 
