@@ -16,6 +16,8 @@ mod limits;
 mod listener;
 mod output;
 mod session;
+#[cfg(test)]
+mod stalled_disk;
 mod tcp;
 
 pub(crate) use budget::ByteBudget;
