@@ -3,8 +3,6 @@
 //! A network namespace with a pair of virtual interfaces stands for another machine, or a container. Making one takes root; where that
 //! is not permitted the test is skipped.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 #[cfg(test)]
 mod support;
 
