@@ -27,6 +27,9 @@ use crate::storage::topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 /// How often memory that nobody uses is given back.
 const TRIM_INTERVAL: Duration = Duration::from_secs(10);
 
+/// How often the scrub reads a little.
+const SCRUB_INTERVAL: Duration = Duration::from_secs(5);
+
 /// An address that a broker listens at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerAddress {
@@ -326,6 +329,10 @@ fn start_background(core: &Arc<Core>) {
     every(core, config.transaction_abort_interval, |core| core.transactions.on_time());
     every(core, config.transactional_id_expiration_interval, |core| core.transactions.expire());
     every(core, TRIM_INTERVAL, |core| core.buffers.trim());
+    let scrub_bytes = config.scrub_bytes_per_second.saturating_mul(SCRUB_INTERVAL.as_secs());
+    if scrub_bytes > 0 {
+        every(core, SCRUB_INTERVAL, move |core| _ = core.store.scrub(scrub_bytes));
+    }
 }
 
 fn spawn_until_stop(core: &Arc<Core>, task: impl Future<Output = ()> + Send + 'static) {

@@ -211,6 +211,8 @@ pub struct BrokerConfig {
     pub retention_check_interval: Duration,
     /// `disk.reserve.bytes`: what clients' records leave on the disk for offsets, transactions and compaction.
     pub disk_reserve_bytes: u64,
+    /// `log.scrub.max.bytes.per.second`: how fast segments that nobody reads are read to compare their checksums; 0 for not at all.
+    pub scrub_bytes_per_second: u64,
     /// `log.cleaner.enable`, `log.cleaner.backoff.ms`, `log.cleaner.dedupe.buffer.size`.
     pub compaction: CompactionOptions,
     /// `producer.id.expiration.ms`: how long a partition remembers a producer that writes nothing.
@@ -265,6 +267,7 @@ impl BrokerConfig {
             flush_check_interval: Duration::from_secs(1),
             retention_check_interval: Duration::from_secs(5 * 60),
             disk_reserve_bytes: 64 << 20,
+            scrub_bytes_per_second: 1 << 20,
             compaction: CompactionOptions::default(),
             producer_id_expiration: Duration::from_secs(24 * 60 * 60),
             checkpoint_interval: Duration::from_secs(60),

@@ -9,8 +9,9 @@ pub(crate) fn of_log(error: &LogError) -> ErrorCode {
         LogError::Io { .. }
         | LogError::MetadataOffline
         | LogError::DiskReserve { .. }
-        | LogError::PartitionOffline { .. }
-        | LogError::Corrupt { .. } => ErrorCode::KafkaStorageError,
+        | LogError::PartitionOffline { .. } => ErrorCode::KafkaStorageError,
+        // A consumer stops at the offset and says so, instead of trying for ever.
+        LogError::Corrupt { .. } => ErrorCode::CorruptMessage,
         LogError::PartitionDeleted { .. } | LogError::UnknownTopic { .. } => {
             ErrorCode::UnknownTopicOrPartition
         }

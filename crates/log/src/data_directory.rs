@@ -25,6 +25,9 @@ const BOOT_FILE: &str = "millstream.boot";
 const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
 /// Files that show that a directory is Apache Kafka's.
 const KAFKA_FILES: [&str; 2] = ["meta.properties", "bootstrap.checkpoint"];
+/// Behind the run's id while partitions may wait for their recovery from a power cut: they are opened when they are used, and the process may
+/// be killed before. As long as [`SYNC_FAILED`], which may take its place.
+const UNRECOVERED: &[u8] = b" unrecovered";
 /// Behind the run's id once a sync has failed in it.
 const SYNC_FAILED: &[u8] = b" sync failed";
 const SMALL_FILE_BYTES_MAX: u64 = 4096;
@@ -133,6 +136,7 @@ impl DataDirectory {
         Ok(match then.strip_prefix(now.as_bytes()) {
             Some(b"") => PreviousRun::Killed,
             Some(SYNC_FAILED) => PreviousRun::SyncFailed,
+            // Another run of the machine, or partitions that were not recovered in this one.
             _ => PreviousRun::PowerCut,
         })
     }
@@ -143,10 +147,12 @@ impl DataDirectory {
     }
 
     /// Notes that a process is at work: from here on, only [`Self::mark_clean`] makes the stop a clean one.
-    pub(crate) fn mark_running(&self) -> Result<FailedSyncNote> {
+    pub(crate) fn mark_running(&self, previous: PreviousRun) -> Result<FailedSyncNote> {
         let boot = self.path.join(BOOT_FILE);
         let id = self.fs.boot_id().unwrap_or_default();
-        replace_file(&*self.fs, &boot, id.as_bytes(), Durable::OldOrNew).context("write", &boot)?;
+        let note = if previous.may_have_lost_bytes() { UNRECOVERED } else { b"" };
+        let content = [id.as_bytes(), note].concat();
+        replace_file(&*self.fs, &boot, &content, Durable::OldOrNew).context("write", &boot)?;
         let clean = self.path.join(CLEAN_SHUTDOWN_FILE);
         match self.fs.remove_file(&clean) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

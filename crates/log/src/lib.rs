@@ -41,8 +41,8 @@ pub use error::{ErrorKind, LogError, Result};
 pub use leader_epoch::EpochEnd;
 pub use names::check_topic_name;
 pub use partition::{
-    Acknowledgement, ActiveProducer, Appended, EndTransaction, FileSlice, FoundOffset, OffsetSpec,
-    PartitionListener, PartitionLog, ReadBound, ReadRequest, ReadSlices,
+    Acknowledgement, ActiveProducer, Appended, DamagedPlace, EndTransaction, FileSlice, FoundOffset,
+    OffsetSpec, PartitionListener, PartitionLog, ReadBound, ReadRequest, ReadSlices,
 };
 pub use segment::AbortedTransaction;
 pub use store::{

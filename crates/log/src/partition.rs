@@ -30,6 +30,7 @@ use crate::{ErrorKind, LogError, Result};
 
 mod append;
 mod compaction;
+mod damage;
 mod lookup;
 mod read;
 mod recovery;
@@ -42,6 +43,7 @@ mod transactions;
 
 pub use append::{Acknowledgement, Appended};
 pub(crate) use compaction::{Compactable, CompactionRun};
+pub use damage::DamagedPlace;
 pub use lookup::{FoundOffset, OffsetSpec};
 pub use read::{FileSlice, ReadBound, ReadRequest, ReadSlices};
 pub(crate) use sync::{SyncPlan, SyncScope};
@@ -171,6 +173,8 @@ pub struct PartitionLog {
     maintenance: Mutex<()>,
     /// Whether a swap of compaction failed half way: the next start finishes it.
     swap_failed: AtomicBool,
+    damage: Mutex<Vec<DamagedPlace>>,
+    has_damage: AtomicBool,
 }
 
 impl fmt::Debug for PartitionLog {
@@ -211,6 +215,8 @@ impl PartitionLog {
             sync_queued: AtomicBool::new(false),
             maintenance: Mutex::new(()),
             swap_failed: AtomicBool::new(false),
+            damage: Mutex::default(),
+            has_damage: AtomicBool::new(false),
         }
     }
 
@@ -384,13 +390,6 @@ impl PartitionLog {
         tracing::error!(topic = %self.topic, partition = self.index, %error, "partition is offline");
         if let Some(listener) = self.listener.get() {
             listener.went_offline();
-        }
-    }
-
-    /// Stops serving a partition in which damage was found.
-    fn quarantine(&self, error: &LogError) {
-        if error.kind() == ErrorKind::Corrupt {
-            self.go_offline(error);
         }
     }
 

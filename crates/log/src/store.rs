@@ -35,6 +35,7 @@ use crate::{LogError, Result};
 mod compaction;
 mod housekeeping;
 mod rewrite;
+mod scrub;
 #[cfg(test)]
 mod tests;
 mod topics;
@@ -157,6 +158,7 @@ pub struct LogStore {
     compaction: CompactionOptions,
     compactor: Arc<CompactorSignal>,
     compactor_thread: Mutex<Option<JoinHandle<()>>>,
+    scrub: Mutex<scrub::ScrubProgress>,
 }
 
 impl LogStore {
@@ -176,7 +178,7 @@ impl LogStore {
         if previous_run == PreviousRun::SyncFailed {
             rewrite::rewrite_unsynced(&*options.fs, path, &checkpointed)?;
         }
-        let failed_sync = directory.mark_running()?;
+        let failed_sync = directory.mark_running(previous_run)?;
         let open_files_max = options
             .open_files_max
             .unwrap_or_else(|| (options.fs.open_files_max() / 2).clamp(8, OPEN_FILES_MAX));
@@ -209,6 +211,7 @@ impl LogStore {
             compaction: options.compaction,
             compactor: Arc::default(),
             compactor_thread: Mutex::new(None),
+            scrub: Mutex::default(),
         };
         store.load_topics()?;
         store.collect_leftovers()?;

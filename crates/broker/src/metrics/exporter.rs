@@ -121,7 +121,7 @@ fn encode_topics(
     let help = "Number of partitions of a topic";
     Values { name: "kafka_topic_partitions", help, values: counts }.encode(encoder)?;
     let node = i64::from(core.config.node_id);
-    let (mut current, mut oldest) = (Vec::new(), Vec::new());
+    let (mut current, mut oldest, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
     let mut per_partition = [
         ("kafka_topic_partition_leader", "Broker that leads the partition", Vec::new()),
         ("kafka_topic_partition_replicas", "Number of replicas", Vec::new()),
@@ -136,6 +136,10 @@ fn encode_topics(
             let leader = if log.is_offline() { -1 } else { node };
             let values = [leader, 1, is_online, 1 - is_online, is_online];
             let labels = PartitionLabels { topic: topic.name.to_string(), partition: log.index() };
+            let places = log.damage().len();
+            if places > 0 {
+                damaged.push((labels.clone(), i64::try_from(places).unwrap_or(i64::MAX)));
+            }
             if log.is_open() {
                 current.push((labels.clone(), log.high_watermark()));
                 oldest.push((labels.clone(), log.log_start_offset()));
@@ -147,6 +151,9 @@ fn encode_topics(
             }
         }
     }
+    let (name, help) =
+        ("millstream_broker_damaged_batches", "Places where stored records are not what was written");
+    Values { name, help, values: damaged }.encode(encoder)?;
     let (name, help) = ("kafka_topic_partition_current_offset", "Offset after the last readable record");
     Values { name, help, values: current }.encode(encoder)?;
     let (name, help) = ("kafka_topic_partition_oldest_offset", "Offset of the first record");

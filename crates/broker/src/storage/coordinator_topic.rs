@@ -95,7 +95,7 @@ impl TopicSource for CoordinatorTopic {
 fn refusal(error: &millstream_log::LogError) -> ErrorCode {
     match error_code::of_log(error) {
         ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge => ErrorCode::InvalidCommitOffsetSize,
-        ErrorCode::KafkaStorageError => ErrorCode::NotCoordinator,
+        ErrorCode::KafkaStorageError | ErrorCode::CorruptMessage => ErrorCode::NotCoordinator,
         // The producer has lost its transaction, which it must know.
         error @ (ErrorCode::InvalidProducerEpoch | ErrorCode::InvalidTxnState) => error,
         _ => ErrorCode::CoordinatorNotAvailable,
@@ -128,7 +128,11 @@ fn build(batch: &CoordinatorBatch) -> Result<Bytes, WireError> {
 fn replay(log: &PartitionLog, visit: &mut dyn FnMut(Replayed<'_>)) -> Result<(), ErrorCode> {
     let storage = |error: &millstream_log::LogError| {
         tracing::error!(topic = log.topic(), partition = log.index(), %error, "partition cannot be read");
-        error_code::of_log(error)
+        match error_code::of_log(error) {
+            // The batch is not the client's.
+            ErrorCode::CorruptMessage => ErrorCode::KafkaStorageError,
+            error => error,
+        }
     };
     log.open().map_err(|error| storage(&error))?;
     let mut decompressor = Decompressor::default();

@@ -54,16 +54,16 @@ fn the_previous_run_is_told_by_marker_and_boot() {
     let (directory, previous) = open(&fs).unwrap();
     assert_eq!(previous, PreviousRun::None);
     directory.initialise().unwrap();
-    directory.mark_running().unwrap();
+    directory.mark_running(PreviousRun::None).unwrap();
     fs.kill();
     let (directory, previous) = open(&fs).unwrap();
     assert_eq!(previous, PreviousRun::Killed);
-    directory.mark_running().unwrap();
+    directory.mark_running(PreviousRun::Killed).unwrap();
     directory.mark_clean().unwrap();
     fs.power_cut();
     let (directory, previous) = open(&fs).unwrap();
     assert_eq!(previous, PreviousRun::Clean);
-    directory.mark_running().unwrap();
+    directory.mark_running(PreviousRun::Clean).unwrap();
     fs.power_cut();
     assert_eq!(open(&fs).unwrap().1, PreviousRun::PowerCut);
 }

@@ -78,6 +78,10 @@ impl PartitionLog {
         if !config.cleanup_policy.compact || !self.is_open() || self.swap_failed.load(Ordering::Relaxed) {
             return Ok(None);
         }
+        // What is damaged stays as it is.
+        if !self.damage().is_empty() {
+            return Ok(None);
+        }
         let now_ms = self.context.clock.now_ms();
         let segments = self.view.read().segments.clone();
         let Some((active, finished)) = segments.split_last() else { return Ok(None) };
@@ -130,7 +134,7 @@ impl PartitionLog {
     /// Compacts the partition; `None` where nothing could be done. The checkpoint must have the recovery point.
     ///
     /// # Errors
-    /// [`crate::LogError::Corrupt`], after which the partition is offline; [`crate::LogError::Io`]: what was swapped in stays, the
+    /// [`crate::LogError::Corrupt`]; [`crate::LogError::Io`]: what was swapped in stays, the
     /// rest is as before.
     pub(crate) fn compact(
         &self,
@@ -144,7 +148,7 @@ impl PartitionLog {
             return Ok(None);
         }
         self.compact_up_to(&segments, compactable.first_dirty, end, run)
-            .inspect_err(|error| self.quarantine(error))
+            .inspect_err(|error| self.report_damage(error))
     }
 
     fn compact_up_to(

@@ -58,11 +58,12 @@ impl PartitionLog {
                 Ok(Some(FoundOffset { offset, timestamp_ms: -1, leader_epoch: Some(self.leader_epoch()) }))
             }
             OffsetSpec::MaxTimestamp => {
-                let found = self.find_max_timestamp().inspect_err(|error| self.quarantine(error))?;
+                let found = self.find_max_timestamp().inspect_err(|error| self.report_damage(error))?;
                 Ok(found.filter(visible))
             }
             OffsetSpec::Timestamp(timestamp_ms) => {
-                let found = self.find_timestamp(timestamp_ms).inspect_err(|error| self.quarantine(error))?;
+                let found =
+                    self.find_timestamp(timestamp_ms).inspect_err(|error| self.report_damage(error))?;
                 Ok(found.filter(visible))
             }
         }

@@ -3,7 +3,7 @@
 //! Nothing of the records is read here. Slices begin at the batch that holds the offset and end at a batch boundary: at the
 //! bound the reader may see up to, or at the last batch that fits the wanted size. Both ends come from what is in
 //! memory wherever a reader follows the log; otherwise from the sparse index and a walk over at most a few headers. Only what an
-//! earlier process wrote is read once, to compare its checksums: damage takes the partition offline and is never served.
+//! earlier process wrote is read once, to compare its checksums: damage is never served, but what lies before and behind it is.
 //!
 //! A reader of committed records stops at the last stable offset and is told which aborted transactions overlap what it got.
 
@@ -154,7 +154,7 @@ impl PartitionLog {
             });
         }
         if request.offset < bound.offset {
-            self.collect(request, bound, &mut found).inspect_err(|error| self.quarantine(error))?;
+            self.collect(request, bound, &mut found).inspect_err(|error| self.report_damage(error))?;
         }
         Ok(found)
     }
@@ -189,7 +189,7 @@ impl PartitionLog {
     }
 
     /// The place of the batch that begins at or holds `offset`.
-    fn mark_of(&self, offset: i64) -> Result<Mark> {
+    pub(super) fn mark_of(&self, offset: i64) -> Result<Mark> {
         let view = self.view.read().clone();
         let Some(segment) = view.floor(offset).and_then(|index| view.segments.get(index)) else {
             return Ok(Mark { offset, ..Mark::default() });
@@ -254,11 +254,22 @@ impl PartitionLog {
             } else {
                 segment.extent().size
             };
-            let Some(start) = self.start_in(segment, request.offset, end)? else { continue };
             let first = slices.is_empty() && request.at_least_one_batch;
-            let stop = self.stop_in(segment, start, end, left, first)?;
+            let found = match self.start_in(segment, request.offset, end) {
+                Ok(None) => continue,
+                Ok(Some(start)) => {
+                    self.sound_stop(segment, start, end, left, first).map(|stop| (start, stop))
+                }
+                Err(error) => Err(error),
+            };
+            let (start, stop) = match found {
+                Err(error @ LogError::Corrupt { .. }) if !slices.is_empty() => {
+                    self.report_damage(&error);
+                    return Ok(Mark { offset: i64::MAX, segment_base: segment.base_offset, position: 0 });
+                }
+                found => found?,
+            };
             if stop.position > start {
-                segment.verify(&self.context.cache, start, stop.position)?;
                 let file = segment.log_file(&self.context.cache)?;
                 slices.push(FileSlice { file, position: start, length: stop.position - start });
                 left = left.saturating_sub(stop.position - start);
@@ -283,6 +294,34 @@ impl PartitionLog {
         }
         let batch = segment.find_offset(&self.context.cache, offset, end)?;
         Ok(batch.map(|batch| batch.position))
+    }
+
+    /// As [`Self::stop_in`], but before the first damage, with all checksums compared.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] where the damage is at `start` itself.
+    fn sound_stop(
+        &self,
+        segment: &Arc<Segment>,
+        start: u64,
+        end: u64,
+        max_bytes: u64,
+        first: bool,
+    ) -> Result<Mark> {
+        let before = |error: LogError| match error {
+            LogError::Corrupt { position, .. } if position > start => {
+                self.report_damage(&error);
+                Ok(Mark { offset: i64::MAX, segment_base: segment.base_offset, position })
+            }
+            error => Err(error),
+        };
+        let stop = self.stop_in(segment, start, end, max_bytes, first).or_else(before)?;
+        let verified = segment.verify(&self.context.cache, start, stop.position);
+        // What this process wrote is not compared here, but may have been found damaged elsewhere.
+        verified
+            .and_then(|()| self.check_known_damage(segment, start, stop.position))
+            .map(|()| stop)
+            .or_else(before)
     }
 
     /// Where to stop in `segment`: at `end`, or behind the last batch that fits `max_bytes`.

@@ -430,7 +430,9 @@ impl PartitionLog {
                 self.context.sync_once()?;
                 return Ok(log_end_offset);
             }
-            // What was read after a power cut is on the disk, but for indexes that were made anew.
+            // What was read after a power cut is on the disk, but for indexes that were made anew; unless processes that were killed since
+            // have written behind it.
+            (_, FsyncPolicy::Group) => self.context.sync_once()?,
             _ => {}
         }
         let view = self.view.read().clone();

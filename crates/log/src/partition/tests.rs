@@ -8,6 +8,7 @@ use millstream_wire::records::{ProducerStamp, TimestampType};
 use proptest::prelude::*;
 
 use super::*;
+use crate::LogStore;
 use crate::durability::FsyncPolicy;
 use crate::fs::FileSystem;
 use crate::fs::sim::Fault;
@@ -209,25 +210,74 @@ fn damage_below_the_recovery_point_quarantines_and_cuts_nothing() {
     assert!(found.len() as u64 <= size && found.len() == 50 * batch(1, 100).len());
 }
 
-#[test]
-fn damage_is_never_served_and_takes_the_partition_offline() {
-    for position in [20, 60, 5000, 12_000] {
-        let bench = Bench::new(13, FsyncPolicy::Group);
-        let (store, partition) = bench.with_topic([]);
-        for _ in 0..100 {
-            partition.append(&batch(1, 100)).unwrap();
-        }
-        let path = partition.directory().join("00000000000000000000.log");
-        store.close().unwrap();
-        drop(store);
-        let store = bench.open().unwrap();
-        let partition = store.partition("t", 0).unwrap();
-        partition.open().unwrap();
-        bench.fs.damage(&path, position).unwrap();
-        let outcome = read(&partition, position as i64 / batch(1, 100).len() as i64, 150);
-        assert!(matches!(outcome, Err(LogError::Corrupt { .. })), "{position}: {outcome:?}");
-        assert!(partition.is_offline());
+/// A partition of a hundred batches of one record, of which `damaged` is not what was written.
+fn damaged_partition(
+    bench: &Bench,
+    configs: &[(&str, &str)],
+    damaged: i64,
+    at: u64,
+) -> (Arc<LogStore>, Arc<PartitionLog>) {
+    let store = bench.open().unwrap();
+    match configs {
+        [one] => crate::testing::create(&store, "t", 1, [*one]).unwrap(),
+        _ => crate::testing::create(&store, "t", 1, []).unwrap(),
     }
+    let partition = store.partition("t", 0).unwrap();
+    for _ in 0..100 {
+        partition.append(&batch(1, 100)).unwrap();
+    }
+    let place = partition.mark_of(damaged).unwrap();
+    let path = partition.directory().join(format!("{:020}.log", place.segment_base));
+    store.close().unwrap();
+    drop(store);
+    bench.fs.damage(&path, place.position + at).unwrap();
+    let store = bench.open().unwrap();
+    let partition = store.partition("t", 0).unwrap();
+    (store, partition)
+}
+
+#[test]
+fn damage_is_never_served_and_what_lies_around_it_is() {
+    // A byte of the checksum, of the record, of the batch's length: behind the last, only an index leads on.
+    for (damaged, at) in [(0, 20), (0, 60), (40, 70), (98, 20), (40, 8)] {
+        let bench = Bench::new(13, FsyncPolicy::Group);
+        let (_store, partition) = damaged_partition(&bench, &[("index.interval.bytes", "10")], damaged, at);
+        let outcome = read(&partition, damaged, 150);
+        assert!(matches!(outcome, Err(LogError::Corrupt { .. })), "{damaged}: {outcome:?}");
+        let before =
+            offsets(&read(&partition, 0, u64::MAX).map_or(Vec::new(), |found| found.read().unwrap()));
+        assert_eq!(before, (0..damaged).map(|offset| (offset, offset)).collect::<Vec<_>>());
+        let behind = offsets(
+            &read(&partition, damaged + 3, u64::MAX).map_or(Vec::new(), |found| found.read().unwrap()),
+        );
+        assert_eq!(behind, (damaged + 3..100).map(|offset| (offset, offset)).collect::<Vec<_>>());
+        assert_eq!((partition.damage().len(), partition.is_offline()), (1, false), "{damaged}");
+        assert_eq!(partition.append(&batch(1, 100)).unwrap().base_offset, 100);
+    }
+}
+
+#[test]
+fn the_scrub_finds_damage_that_nobody_reads() {
+    let bench = Bench::new(15, FsyncPolicy::Group);
+    let (store, partition) = damaged_partition(&bench, &[("segment.bytes", "1048576")], 30, 60);
+    while store.scrub(1000) > 0 {}
+    assert_eq!(partition.damage(), [], "an active segment is not looked at");
+    drop((store, partition));
+    let bench = Bench::new(15, FsyncPolicy::Group);
+    let (store, partition) = damaged_partition(&bench, &[("segment.index.bytes", "12")], 30, 60);
+    let (mut read, mut calls) = (0, 0);
+    loop {
+        let more = store.scrub(1000);
+        read += more;
+        calls += 1;
+        assert!(more <= 1000 + batch(1, 100).len() as u64);
+        if more == 0 {
+            break;
+        }
+    }
+    assert_eq!(partition.damage().len(), 1);
+    assert!(read > 0 && calls > 2, "{read} bytes in {calls} calls");
+    assert!(!partition.is_open(), "nothing is opened for it");
 }
 
 #[test]

@@ -77,6 +77,11 @@ impl<'a> BatchScan<'a> {
         Ok(Scanned::Batch(batch))
     }
 
+    /// Whether the walk has come past `position`.
+    pub(crate) fn is_behind(&self, position: u64) -> bool {
+        self.position > position
+    }
+
     /// As [`Self::step`], where every batch must be sound.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use crate::checkpoint::{
     RECOVERY_POINT_FILE, read_offsets, read_partition_metadata, write_offsets,
 };
 use crate::context::Checkpointed;
+use crate::data_directory::PreviousRun;
 use crate::durability::{sync_now, sync_partition};
 use crate::error::IoContext;
 use crate::fs::{Durable, FileSystem};
@@ -317,6 +318,10 @@ impl LogStore {
     pub fn close(&self) -> Result<()> {
         self.stop_compactor();
         self.stop_sync_thread();
+        // What was not recovered in this run must be in the next one.
+        let may_wait = !matches!(self.previous_run(), PreviousRun::None | PreviousRun::Clean);
+        let is_waiting = |partition: &Arc<PartitionLog>| !partition.is_open() && partition.has_files();
+        let is_recovered = !may_wait || !self.all_partitions().iter().any(is_waiting);
         let mut sound = true;
         self.for_each_partition(|partition| {
             sound &= !partition.is_offline();
@@ -329,12 +334,14 @@ impl LogStore {
             .collect();
         let root = self.context.root();
         // One sync of everything: ten thousand partitions stop as fast as one.
-        if let Err(error) = self.context.fs().sync_all(root) {
+        let synced = self.context.fs().sync_all(root);
+        if let Err(error) = &synced {
             sound = false;
             tracing::error!(%error, path = %root.display(), "data directory cannot be synced");
         }
         for (partition, plan) in plans {
-            partition.finish_sync(plan, if sound { Ok(()) } else { Err(partition.offline_error()) });
+            let outcome = if synced.is_ok() { Ok(()) } else { Err(partition.offline_error()) };
+            partition.finish_sync(plan, outcome);
         }
         for partition in &partitions {
             sound &= !partition.is_offline();
@@ -342,6 +349,6 @@ impl LogStore {
         }
         let _administration = self.administration.lock();
         self.write_checkpoints_without(None)?;
-        if sound { self.directory.mark_clean() } else { Ok(()) }
+        if sound && is_recovered { self.directory.mark_clean() } else { Ok(()) }
     }
 }

@@ -321,6 +321,15 @@ fn play_seed(seed: u64) {
         });
         let stopped = run.machine.stop(seed, life, outcome);
         let story = &stopped.story;
+        // Processes that have opened no partition leave what a power cut has done to them to the next, however they end.
+        for _ in 0..run.machine.random.below(3) {
+            let store = run.open().unwrap_or_else(|error| panic!("{story}: {error}"));
+            if run.machine.random.flip() {
+                store.close().unwrap();
+            }
+            drop(store);
+            run.machine.fs.kill();
+        }
         let store = run.open().unwrap_or_else(|error| panic!("{story}: {error}"));
         run.check(&store, stopped.power_cut, story);
         check_duplicates(&store, &run.model, story);

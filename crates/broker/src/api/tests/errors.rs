@@ -144,3 +144,33 @@ async fn frames_that_are_no_requests_close_their_connection_only() {
     }
     assert_eq!(test.produce("t", 0, batch(&[(None, "v")])).await.error_code, 0);
 }
+
+/// Of three batches the second is hurt while the broker is down: consumers get the first, hear of the second, and go on behind it.
+#[tokio::test]
+async fn a_damaged_batch_is_not_served_and_its_neighbours_are() {
+    let mut test = TestBroker::start().await;
+    test.create_topic("t", 1, &[]).await;
+    for value in ["one", "two", "six"] {
+        assert_eq!(test.produce("t", 0, batch(&[(None, value)])).await.error_code, 0);
+    }
+    let TestBroker { broker, directory, .. } = test;
+    broker.shutdown().await.unwrap();
+    let path = directory.path().join("t-0/00000000000000000000.log");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let broker = Broker::start(config(directory.path())).await.unwrap();
+    let client = TestClient::connect(&broker);
+    let mut test = TestBroker { broker, client, directory };
+    assert_eq!(values(&test.fetch("t", 0, 0).await), [(0, "one".to_owned())]);
+    let damaged = test.fetch("t", 0, 1).await;
+    assert_eq!(damaged.error_code, ErrorCode::CorruptMessage.code());
+    assert!(damaged.records.unwrap_or_default().is_empty());
+    assert_eq!(values(&test.fetch("t", 0, 2).await), [(2, "six".to_owned())]);
+    let mut registry = prometheus_client::registry::Registry::default();
+    test.broker.register_metrics(&mut registry);
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    assert!(text.contains("millstream_broker_damaged_batches{topic=\"t\",partition=\"0\"} 1"), "{text}");
+}
