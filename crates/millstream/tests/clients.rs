@@ -117,6 +117,27 @@ mod clients {
         }
     }
 
+    /// librdkafka's own test suite; which of its tests are left out, and why, stands in `tests/clients/librdkafka_skipped.txt`.
+    fn suite_of_librdkafka(options: &[&str], passes: &[&str], tests_min: usize) {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let server = Process::broker(data.path(), &[&["-X", "num.partitions=4"], options].concat());
+        if let Some(said) = peer("clients/librdkafka.sh", &[&[server.kafka.as_str()], passes].concat()) {
+            let passed = said.lines().filter(|line| line.starts_with("ok ")).count();
+            assert!(passed >= tests_min, "only {passed} tests:\n{said}");
+            assert_eq!(server.terminate().code, Some(0), "exit code of a clean stop");
+        }
+    }
+
+    #[test]
+    fn librdkafka() {
+        suite_of_librdkafka(&[], &[], 80);
+    }
+
+    #[test]
+    fn librdkafka_where_no_topic_is_created_by_itself() {
+        suite_of_librdkafka(&["-X", "auto.create.topics.enable=false"], &["noautocreate"], 4);
+    }
+
     const APPLICATION: &str = "words";
     const LINES: &str = "8000";
 
