@@ -10,7 +10,7 @@ pub(crate) mod participants;
 pub(crate) mod partition;
 pub(crate) mod topics;
 
-pub(crate) use buffers::RecordBuffers;
+pub(crate) use buffers::{Reach, RecordBuffers};
 pub(crate) use disk::DiskThreads;
 #[cfg(test)]
 pub(crate) use disk::DisksByHand;

@@ -98,6 +98,12 @@ impl LazyFile {
         Ok(file)
     }
 
+    /// The file, if it is open and nobody is about to open or rename it.
+    pub(crate) fn if_open(&self) -> Option<Arc<dyn File>> {
+        self.used.store(true, Ordering::Relaxed);
+        self.handle.try_lock()?.file.clone()
+    }
+
     pub(crate) fn path(&self) -> PathBuf {
         self.handle.lock().path.clone()
     }

@@ -47,6 +47,12 @@ pub trait File: Send + Sync + fmt::Debug {
     /// As the system gives them.
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
 
+    /// As [`Self::read_at`], of what is in the page cache only: it never waits for a disk.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when the first byte is not there, or nobody can tell; others as the system gives them.
+    fn read_cached_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+
     /// Writes `buffers` one behind the other at `position`; may write less than all of them.
     ///
     /// # Errors
@@ -71,7 +77,7 @@ pub trait File: Send + Sync + fmt::Debug {
     /// As the system gives them.
     fn sync_data(&self) -> io::Result<()>;
 
-    /// The descriptor, for `sendfile` and `preadv2`; `None` for a simulated file.
+    /// The descriptor, for what the standard library has no name for; `None` for a simulated file.
     fn as_fd(&self) -> Option<BorrowedFd<'_>>;
 }
 

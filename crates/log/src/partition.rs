@@ -31,6 +31,7 @@ use crate::{ErrorKind, LogError, Result};
 mod append;
 mod compaction;
 mod damage;
+mod follow;
 mod lookup;
 mod read;
 mod recovery;

@@ -155,6 +155,11 @@ impl Segment {
         self.log.open(cache)
     }
 
+    /// The open log file, if what lies behind `position` needs no check before it is served.
+    pub(crate) fn sound_log_file(&self, position: u64) -> Option<Arc<dyn File>> {
+        (position >= self.found_bytes.load(Ordering::Relaxed)).then(|| self.log.if_open())?
+    }
+
     pub(crate) fn log_path(&self) -> std::path::PathBuf {
         self.log.path()
     }

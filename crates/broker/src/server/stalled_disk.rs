@@ -70,6 +70,10 @@ impl File for GatedFile {
         self.file.read_at(buffer, position)
     }
 
+    fn read_cached_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        self.file.read_cached_at(buffer, position)
+    }
+
     fn write_vectored_at(&self, buffers: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
         self.gate.pass();
         self.file.write_vectored_at(buffers, position)

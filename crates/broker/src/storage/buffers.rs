@@ -24,6 +24,15 @@ const ANSWER_SHARE: usize = 4;
 /// Bytes that wait for their next use at most.
 const IDLE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// How far to go for records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// No further than the page cache.
+    Memory,
+    /// Waits for the disk where need be.
+    Disk,
+}
+
 /// A pool of buffers.
 #[derive(Debug)]
 pub(crate) struct RecordBuffers {
@@ -59,11 +68,12 @@ impl RecordBuffers {
         self.shared.out_bytes.load(Ordering::Relaxed) > self.limit_bytes / 2
     }
 
-    /// Reads slices of files into one buffer. Waits for the disk.
+    /// Reads slices of files into one buffer. Waits for the disk, if it has to be reached for.
     ///
     /// # Errors
-    /// As the system gives them; a file that ends early is [`io::ErrorKind::UnexpectedEof`].
-    pub(crate) fn read(&self, slices: &ReadSlices) -> io::Result<Records> {
+    /// As the system gives them; a file that ends early is [`io::ErrorKind::UnexpectedEof`]; [`io::ErrorKind::WouldBlock`] where not
+    /// everything is within reach.
+    pub(crate) fn read(&self, slices: &ReadSlices, reach: Reach) -> io::Result<Records> {
         let length = usize::try_from(slices.size_bytes()).map_err(|_| io::ErrorKind::OutOfMemory)?;
         if length == 0 {
             return Ok(Bytes::new());
@@ -72,7 +82,7 @@ impl RecordBuffers {
         let mut filled = 0;
         for slice in &slices.slices {
             let end = filled + usize::try_from(slice.length).map_err(|_| io::ErrorKind::OutOfMemory)?;
-            read_slice(slice, &mut buffer.memory[filled..end])?;
+            read_slice(slice, &mut buffer.memory[filled..end], reach)?;
             filled = end;
         }
         Ok(Bytes::from_owner(buffer))
@@ -107,10 +117,14 @@ fn class_of(length: usize) -> Option<usize> {
     (class < CLASSES).then_some(class)
 }
 
-fn read_slice(slice: &FileSlice, mut buffer: &mut [u8]) -> io::Result<()> {
+fn read_slice(slice: &FileSlice, mut buffer: &mut [u8], reach: Reach) -> io::Result<()> {
     let mut position = slice.position;
     while !buffer.is_empty() {
-        match slice.file.read_at(buffer, position) {
+        let outcome = match reach {
+            Reach::Memory => slice.file.read_cached_at(buffer, position),
+            Reach::Disk => slice.file.read_at(buffer, position),
+        };
+        match outcome {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(read) => {
                 buffer = &mut buffer[read..];

@@ -88,6 +88,15 @@ pub struct ReadSlices {
 }
 
 impl ReadSlices {
+    /// The first offset that a reader up to `bound` may not see; of all that are appended, that is not known here.
+    pub(super) fn end_for(&self, bound: ReadBound) -> i64 {
+        match bound {
+            ReadBound::HighWatermark => self.high_watermark,
+            ReadBound::LastStableOffset => self.last_stable_offset,
+            ReadBound::LogEnd => i64::MAX,
+        }
+    }
+
     /// Bytes of all slices.
     pub fn size_bytes(&self) -> u64 {
         self.slices.iter().map(|slice| slice.length).sum()
@@ -117,7 +126,7 @@ pub(super) struct RecentReads {
 }
 
 impl RecentReads {
-    fn find(&self, offset: i64, segment_base: i64) -> Option<u64> {
+    pub(super) fn find(&self, offset: i64, segment_base: i64) -> Option<u64> {
         let found = self.ends.iter().find(|end| end.offset == offset && end.segment_base == segment_base);
         found.map(|end| end.position).filter(|&position| position > 0)
     }
@@ -161,31 +170,36 @@ impl PartitionLog {
 
     /// The bound as a place in the files, and a result without slices.
     fn bound(&self, bound: ReadBound) -> Result<(Mark, ReadSlices)> {
-        let log_start_offset = self.log_start_offset();
-        let (mark, unstable, found) = {
-            let marks = self.marks.lock();
-            let high_watermark = marks.high_watermark;
-            let unstable = marks.first_unstable(log_start_offset);
-            let found = ReadSlices {
-                slices: Vec::new(),
-                log_start_offset,
-                high_watermark: high_watermark.offset,
-                last_stable_offset: unstable.unwrap_or(high_watermark.offset),
-                aborted: (bound == ReadBound::LastStableOffset).then(Vec::new),
-            };
-            let mark = if bound == ReadBound::LogEnd { marks.log_end } else { high_watermark };
-            let known = marks.unstable_place.filter(|place| Some(place.offset) == unstable);
-            (mark, unstable.map(|first| (first, known)), found)
-        };
-        match (bound, unstable) {
-            (ReadBound::LastStableOffset, Some((_, Some(place)))) => Ok((place, found)),
-            (ReadBound::LastStableOffset, Some((first, None))) => {
-                let place = self.mark_of(first)?;
-                self.marks.lock().unstable_place = Some(place);
-                Ok((place, found))
-            }
-            _ => Ok((mark, found)),
+        let (place, found) = self.known_bound(bound);
+        if let Some(place) = place {
+            return Ok((place, found));
         }
+        let place = self.mark_of(found.last_stable_offset)?;
+        self.marks.lock().unstable_place = Some(place);
+        Ok((place, found))
+    }
+
+    /// As [`Self::bound`]; no place where that of the last stable offset has to be looked for.
+    pub(super) fn known_bound(&self, bound: ReadBound) -> (Option<Mark>, ReadSlices) {
+        let log_start_offset = self.log_start_offset();
+        let marks = self.marks.lock();
+        let high_watermark = marks.high_watermark;
+        let unstable = marks.first_unstable(log_start_offset);
+        let found = ReadSlices {
+            slices: Vec::new(),
+            log_start_offset,
+            high_watermark: high_watermark.offset,
+            last_stable_offset: unstable.unwrap_or(high_watermark.offset),
+            aborted: (bound == ReadBound::LastStableOffset).then(Vec::new),
+        };
+        let place = match (bound, unstable) {
+            (ReadBound::LogEnd, _) => Some(marks.log_end),
+            (ReadBound::LastStableOffset, Some(first)) => {
+                marks.unstable_place.filter(|place| place.offset == first)
+            }
+            (ReadBound::LastStableOffset, None) | (ReadBound::HighWatermark, _) => Some(high_watermark),
+        };
+        (place, found)
     }
 
     /// The place of the batch that begins at or holds `offset`.
@@ -219,7 +233,7 @@ impl PartitionLog {
     }
 
     /// Remembers where a read ended, unless compaction has replaced the segment meanwhile.
-    fn remember_end(&self, view: &Arc<View>, end: Mark) {
+    pub(super) fn remember_end(&self, view: &Arc<View>, end: Mark) {
         // Compaction shows its segments first and clears what is remembered then.
         let mut recent = self.recent_reads.lock();
         let current = self.view.read();

@@ -1,13 +1,13 @@
 //! One look at the partitions of a request.
 //!
-//! First without the disk: partitions that are open and have nothing behind the wanted offset are answered from memory,
-//! and if that is all there is, nothing else happens. Otherwise a disk thread finds the batches of all partitions, and
-//! reads them only if they are enough to answer with.
+//! First without the disk: a reader that follows its logs, or has read all there is, is answered from memory. Where that does not
+//! suffice, a disk thread finds the batches of all partitions, and reads them only if they are enough to answer with.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use millstream_log::{PartitionLog, ReadBound, ReadRequest, ReadSlices};
+use millstream_log::{PartitionLog, ReadRequest, ReadSlices};
 use millstream_wire::ErrorCode;
 use millstream_wire::messages::fetch_response::{AbortedTransaction, EpochEndOffset, PartitionData};
 
@@ -15,6 +15,10 @@ use super::{DIVERGENCE_SINCE, Plan, Target};
 use crate::core::Core;
 use crate::error_code;
 use crate::server::Records;
+use crate::storage::Reach;
+
+/// Most bytes that a thread which serves sockets copies for one answer.
+const FOLLOWING_BYTES_MAX: u64 = 1024 * 1024;
 
 /// What a look came to.
 pub(super) enum Round {
@@ -26,25 +30,25 @@ pub(super) enum Round {
 
 /// Looks at all targets. The last look answers with whatever there is.
 pub(super) async fn round(core: &Arc<Core>, plan: Plan, is_last: bool) -> Round {
-    let is_enough = is_last || plan.min_bytes == 0;
-    if let Some(partitions) = without_disk(&plan) {
-        let has_error = partitions.iter().any(|partition| partition.error_code != 0);
-        return if is_enough || has_error || partitions.is_empty() {
-            Round::Done(partitions, plan)
-        } else {
-            Round::TooLittle(plan)
-        };
-    }
+    let is_enough = is_last || plan.min_bytes == 0 || plan.targets.is_empty();
     // When slow readers hold too much, answers shrink to their first batch.
     let max_bytes = plan.max_bytes.min(core.buffers.allowance() as u64);
+    let near =
+        Look { plan: &plan, max_bytes: max_bytes.min(FOLLOWING_BYTES_MAX), is_enough, reach: Reach::Memory };
+    match near.outcome(core) {
+        Some(Looked::Enough(partitions)) => return Round::Done(partitions, plan),
+        Some(Looked::TooLittle) => return Round::TooLittle(plan),
+        None => {}
+    }
     let context = Arc::clone(core);
     let looked = core.disks.run(move || {
-        let outcome = on_disk(&context, &plan, max_bytes, is_enough);
+        let look = Look { plan: &plan, max_bytes, is_enough, reach: Reach::Disk };
+        let outcome = look.outcome(&context);
         (outcome, plan)
     });
     match looked.await {
-        Ok((Some(partitions), plan)) => Round::Done(partitions, plan),
-        Ok((None, plan)) => Round::TooLittle(plan),
+        Ok((Some(Looked::Enough(partitions)), plan)) => Round::Done(partitions, plan),
+        Ok((Some(Looked::TooLittle) | None, plan)) => Round::TooLittle(plan),
         Err(error) => {
             tracing::error!(%error, "fetch was not answered");
             let targets = Vec::new();
@@ -60,49 +64,34 @@ pub(super) async fn round(core: &Arc<Core>, plan: Plan, is_last: bool) -> Round 
     }
 }
 
-/// The answers, where no file has to be touched for any.
-fn without_disk(plan: &Plan) -> Option<Vec<PartitionData<Records>>> {
-    plan.targets.iter().map(|target| quiet(plan, target)).collect()
+/// A look at what lies in the files.
+struct Look<'a> {
+    plan: &'a Plan,
+    max_bytes: u64,
+    /// Whether whatever there is is enough to answer with.
+    is_enough: bool,
+    /// [`Reach::Disk`] only on a disk thread.
+    reach: Reach,
 }
 
-/// The answer for a target with nothing to read.
-fn quiet(plan: &Plan, target: &Target) -> Option<PartitionData<Records>> {
-    let wanted = &target.wanted;
-    let log = match &target.found {
-        Ok(partition) => &partition.log,
-        Err(error) => return Some(unavailable(wanted.index, *error)),
-    };
-    if !log.is_open() || wanted.last_fetched_epoch >= 0 {
-        return None;
-    }
-    // The bound is read first: it only grows, so offsets read later are no smaller.
-    let last_stable_offset = log.last_stable_offset();
-    let high_watermark = log.high_watermark();
-    let bound = match plan.bound() {
-        ReadBound::LastStableOffset => last_stable_offset,
-        ReadBound::HighWatermark | ReadBound::LogEnd => high_watermark,
-    };
-    let nothing_new = wanted.offset >= bound && wanted.offset <= log.log_end_offset();
-    let slices = ReadSlices {
-        slices: Vec::new(),
-        log_start_offset: log.log_start_offset(),
-        high_watermark,
-        last_stable_offset,
-        aborted: None,
-    };
-    nothing_new.then(|| answered(plan, wanted.index, &slices, Bytes::new()))
+/// What a look came to.
+enum Looked {
+    Enough(Vec<PartitionData<Records>>),
+    TooLittle,
 }
 
-/// Finds and reads on a disk thread; none when there is too little.
-fn on_disk(core: &Core, plan: &Plan, max_bytes: u64, is_enough: bool) -> Option<Vec<PartitionData<Records>>> {
-    let mut left = max_bytes;
-    let mut found_bytes = 0;
-    let mut has_error = false;
-    let found: Vec<_> = plan
-        .targets
-        .iter()
-        .map(|target| {
-            let found = find(plan, target, left, found_bytes == 0);
+impl Look<'_> {
+    /// Finds and reads; none where something is out of reach.
+    fn outcome(&self, core: &Core) -> Option<Looked> {
+        let mut left = self.max_bytes;
+        let mut found_bytes = 0;
+        let mut has_error = false;
+        let mut all = Vec::with_capacity(self.plan.targets.len());
+        for target in &self.plan.targets {
+            let found = match self.reach {
+                Reach::Memory => self.follow(target, left)?,
+                Reach::Disk => self.find(target, left, found_bytes == 0),
+            };
             match &found {
                 Found::Slices(slices) => {
                     let bytes = slices.size_bytes();
@@ -111,17 +100,22 @@ fn on_disk(core: &Core, plan: &Plan, max_bytes: u64, is_enough: bool) -> Option<
                 }
                 Found::Unavailable(_) | Found::Failed(_) | Found::Diverges(..) => has_error = true,
             }
-            found
-        })
-        .collect();
-    if !is_enough && !has_error && found_bytes < plan.min_bytes {
-        return None;
+            all.push(found);
+        }
+        if !self.is_enough && !has_error && found_bytes < self.plan.min_bytes {
+            return Some(Looked::TooLittle);
+        }
+        let answers = all.into_iter().zip(&self.plan.targets);
+        let answers = answers.map(|(found, target)| self.answer(core, found, target.wanted.index));
+        answers.collect::<Option<_>>().map(Looked::Enough)
     }
-    let partitions = found.into_iter().zip(&plan.targets).map(|(found, target)| {
-        let index = target.wanted.index;
-        match found {
-            Found::Slices(slices) => match core.buffers.read(&slices) {
-                Ok(records) => answered(plan, index, &slices, records),
+
+    /// The answer for a target; none where its records are out of reach.
+    fn answer(&self, core: &Core, found: Found, index: i32) -> Option<PartitionData<Records>> {
+        Some(match found {
+            Found::Slices(slices) => match core.buffers.read(&slices, self.reach) {
+                Ok(records) => answered(self.plan, index, &slices, records),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
                 Err(error) => {
                     tracing::error!(index, %error, "records cannot be read");
                     failed(index, ErrorCode::KafkaStorageError)
@@ -130,11 +124,54 @@ fn on_disk(core: &Core, plan: &Plan, max_bytes: u64, is_enough: bool) -> Option<
             Found::Unavailable(error) => unavailable(index, error),
             Found::Failed(error) => failed(index, error),
             Found::Diverges(diverging_epoch, slices) => {
-                PartitionData { diverging_epoch, ..answered(plan, index, &slices, Bytes::new()) }
+                PartitionData { diverging_epoch, ..answered(self.plan, index, &slices, Bytes::new()) }
             }
+        })
+    }
+
+    fn request(&self, target: &Target, left: u64, at_least_one_batch: bool) -> ReadRequest {
+        ReadRequest {
+            offset: target.wanted.offset,
+            max_bytes: left.min(u64::try_from(target.wanted.max_bytes).unwrap_or(0)),
+            at_least_one_batch,
+            bound: self.plan.bound(),
         }
-    });
-    Some(partitions.collect())
+    }
+
+    /// What there is for a reader that follows the log; none where files have to be touched for it.
+    fn follow(&self, target: &Target, left: u64) -> Option<Found> {
+        let log = match &target.found {
+            Ok(partition) => &partition.log,
+            Err(error) => return Some(Found::Unavailable(*error)),
+        };
+        if target.wanted.last_fetched_epoch >= 0 {
+            return None;
+        }
+        log.read_following(&self.request(target, left, false)).map(Found::Slices)
+    }
+
+    fn find(&self, target: &Target, left: u64, is_first: bool) -> Found {
+        let wanted = &target.wanted;
+        let log = match &target.found {
+            Ok(partition) => &partition.log,
+            Err(error) => return Found::Unavailable(*error),
+        };
+        let request = self.request(target, left, is_first);
+        if self.plan.version >= DIVERGENCE_SINCE
+            && let Some(diverging) = divergence(log, wanted.last_fetched_epoch, wanted.offset)
+        {
+            let nothing = ReadRequest { max_bytes: 0, at_least_one_batch: false, ..request };
+            let offset = diverging.end_offset.max(0);
+            return match log.read(&ReadRequest { offset, ..nothing }) {
+                Ok(slices) => Found::Diverges(diverging, ReadSlices { slices: Vec::new(), ..slices }),
+                Err(error) => Found::Failed(error_code::of_log(&error)),
+            };
+        }
+        match log.read(&request) {
+            Ok(slices) => Found::Slices(slices),
+            Err(error) => Found::Failed(error_code::of_log(&error)),
+        }
+    }
 }
 
 /// What a partition has for a target.
@@ -144,34 +181,6 @@ enum Found {
     Unavailable(ErrorCode),
     Failed(ErrorCode),
     Diverges(EpochEndOffset, ReadSlices),
-}
-
-fn find(plan: &Plan, target: &Target, left: u64, is_first: bool) -> Found {
-    let wanted = &target.wanted;
-    let log = match &target.found {
-        Ok(partition) => &partition.log,
-        Err(error) => return Found::Unavailable(*error),
-    };
-    let request = ReadRequest {
-        offset: wanted.offset,
-        max_bytes: left.min(u64::try_from(wanted.max_bytes).unwrap_or(0)),
-        at_least_one_batch: is_first,
-        bound: plan.bound(),
-    };
-    if plan.version >= DIVERGENCE_SINCE
-        && let Some(diverging) = divergence(log, wanted.last_fetched_epoch, wanted.offset)
-    {
-        let nothing = ReadRequest { max_bytes: 0, at_least_one_batch: false, ..request };
-        let offset = diverging.end_offset.max(0);
-        return match log.read(&ReadRequest { offset, ..nothing }) {
-            Ok(slices) => Found::Diverges(diverging, ReadSlices { slices: Vec::new(), ..slices }),
-            Err(error) => Found::Failed(error_code::of_log(&error)),
-        };
-    }
-    match log.read(&request) {
-        Ok(slices) => Found::Slices(slices),
-        Err(error) => Found::Failed(error_code::of_log(&error)),
-    }
 }
 
 /// Where the reader's log and ours part, if they do: its last batch is of an epoch that ended before `offset`.
