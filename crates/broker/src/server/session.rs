@@ -27,9 +27,7 @@ use crate::quotas::Metered;
 /// Requests of one connection that may be under way at once.
 const REQUESTS_IN_FLIGHT_MAX: usize = 512;
 
-/// Record batches in an answer. They are copied from the page cache and into the socket: on Linux 6.18 a consumer over loopback is
-/// served for less CPU time so than by `sendfile`, or by `splice` through a pipe that a disk thread fills (3.3, 2.7 and 2.9 GB per
-/// CPU-second), which pay for every page of 4 KiB.
+/// Record batches in an answer, copied from the page cache (`docs/adr/0006-fetches.md` says why).
 pub(crate) type Records = Bytes;
 
 /// What goes back for a request.
