@@ -206,7 +206,6 @@ impl Core {
             return Ok(());
         }
         self.offsets_topic.set(self.coordinator_topic(OFFSETS_TOPIC).await?);
-        self.groups.start_empty();
         Ok(())
     }
 
@@ -243,7 +242,10 @@ impl Core {
 
     /// Begins to load what groups there are.
     pub(crate) fn load_groups(self: &Arc<Self>) {
-        let Some(topic) = self.topics().by_name(OFFSETS_TOPIC).cloned() else { return };
+        let Some(topic) = self.topics().by_name(OFFSETS_TOPIC).cloned() else {
+            // Whoever asks for groups before the first of them hears that there are none.
+            return self.groups.start_empty();
+        };
         self.offsets_topic.set(Arc::clone(&topic));
         for partition in &topic.partitions {
             let groups = Arc::clone(&self.groups);

@@ -243,6 +243,17 @@ async fn offsets_can_be_committed_and_fetched_by_topic_id() {
 }
 
 #[tokio::test]
+async fn before_the_first_group_the_list_is_empty() {
+    let mut test = TestBroker::start().await;
+    let listed = test.ask(5, ListGroupsRequest::default()).await;
+    assert_eq!((listed.error_code, listed.groups.len()), (0, 0));
+    let mut test = test.restart().await;
+    assert!(test.ask(5, ListGroupsRequest::default()).await.groups.is_empty());
+    commit(&mut test, "", -1, &[("t", 0, 5)]).await;
+    assert_eq!(test.ask(5, ListGroupsRequest::default()).await.groups.len(), 1);
+}
+
+#[tokio::test]
 async fn groups_are_listed_and_deleted_with_their_offsets() {
     let mut test = TestBroker::start().await;
     test.create_topic("t", 2, &[]).await;
