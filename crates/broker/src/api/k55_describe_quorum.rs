@@ -31,24 +31,30 @@ fn handle(core: &Arc<Core>, call: &Call, request: DescribeQuorumRequest) -> Repl
         }
         _ => false,
     };
-    let topics = request.topics.into_iter().map(|topic| DescribeQuorumResponseTopicData {
-        partitions: topic
-            .partitions
-            .iter()
-            .map(|wanted| if is_whole { quorum(core) } else { unknown(wanted.partition_index) })
-            .collect(),
-        topic_name: topic.topic_name,
-    });
-    let mut response =
-        DescribeQuorumResponse { topics: topics.collect(), ..DescribeQuorumResponse::default() };
-    if is_whole && call.version() >= NODES_SINCE {
-        response.nodes.push(Node { node_id: core.config.node_id, listeners: Vec::new() });
-    }
-    Reply::Now(response)
+    let (core, version) = (Arc::clone(core), call.version());
+    Reply::attempt(async move {
+        let store = Arc::clone(&core.store);
+        // A change that is being synced is waited for.
+        let frames = core.disks.run(move || store.metadata().frames()).await?;
+        let topics = request.topics.into_iter().map(|topic| DescribeQuorumResponseTopicData {
+            partitions: topic
+                .partitions
+                .iter()
+                .map(|wanted| if is_whole { quorum(&core, frames) } else { unknown(wanted.partition_index) })
+                .collect(),
+            topic_name: topic.topic_name,
+        });
+        let mut response =
+            DescribeQuorumResponse { topics: topics.collect(), ..DescribeQuorumResponse::default() };
+        if is_whole && version >= NODES_SINCE {
+            response.nodes.push(Node { node_id: core.config.node_id, listeners: Vec::new() });
+        }
+        Ok(response)
+    })
 }
 
-fn quorum(core: &Core) -> DescribeQuorumResponsePartitionData {
-    let end = i64::try_from(core.store.metadata().frames()).unwrap_or(i64::MAX);
+fn quorum(core: &Core, frames: u64) -> DescribeQuorumResponsePartitionData {
+    let end = i64::try_from(frames).unwrap_or(i64::MAX);
     let now_ms = core.clock.now_ms();
     let voter = ReplicaState {
         replica_id: core.config.node_id,
