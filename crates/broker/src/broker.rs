@@ -345,7 +345,7 @@ fn spawn_until_stop(core: &Arc<Core>, task: impl Future<Output = ()> + Send + 's
     });
 }
 
-/// Does something on a disk thread, again and again.
+/// Does something on a disk thread that no request waits for, again and again.
 fn every(core: &Arc<Core>, interval: Duration, work: impl Fn(&Core) + Clone + Send + 'static) {
     let weak = Arc::downgrade(core);
     spawn_until_stop(core, async move {
@@ -353,7 +353,7 @@ fn every(core: &Arc<Core>, interval: Duration, work: impl Fn(&Core) + Clone + Se
             tokio::time::sleep(interval).await;
             let Some(core) = weak.upgrade() else { return };
             let (work, context) = (work.clone(), Arc::clone(&core));
-            if core.disks.run(move || work(&context)).await.is_err() {
+            if core.disks.keep(move || work(&context)).await.is_err() {
                 tracing::error!("a periodic job failed");
             }
         }

@@ -250,7 +250,7 @@ pub(super) static PROPERTIES: &[Property] = {
             "The id of this broker."),
         at_start("num.io.threads", Int, AtLeast(1),
             |c, value| put(&mut c.disk_threads, value), |c| c.disk_threads.to_string(),
-            "Threads that write files, and as many that read them (Kafka: 8, for requests of every kind)."),
+            "Threads that write files, and as many, but two at least, that read them (Kafka: 8, for requests of every kind)."),
         at_start("num.partitions", Int, AtLeast(1),
             |c, value| put(&mut c.num_partitions, value), |c| c.num_partitions.to_string(),
             "Partitions of a topic that is created without saying how many."),

@@ -2,7 +2,9 @@
 //!
 //! Writers: a partition belongs to one of them, so its appends keep their order and never compete for its lock. Each takes
 //! all that is queued at once, so that many small appends cost one wake-up. Readers: any of them takes the next job; a cold
-//! read holds up one thread and no append.
+//! read holds up one thread and no append. There are two at least, so that one client's slow request does not hold up all others.
+//! Keepers do what the broker does by itself (retention, checkpoints, the scrub): no request waits behind that, however slow the
+//! disk is.
 //!
 //! Waking a thread costs more than a small append, so whoever has several things to do holds the wake-ups back meanwhile
 //! ([`DiskThreads::hold`]): a connection does for all requests that one read of its socket has brought.
@@ -120,6 +122,11 @@ impl Queue {
     }
 }
 
+/// Fewest threads that do what clients ask of the disk.
+const READERS_MIN: usize = 2;
+/// Threads that keep the house: two, so that what is due soon does not wait behind what takes long.
+const KEEPERS: usize = 2;
+
 /// A defect in one job must not take the disk away from all others.
 fn run(job: Job) {
     if catch_unwind(AssertUnwindSafe(job)).is_err() {
@@ -127,29 +134,40 @@ fn run(job: Job) {
     }
 }
 
+async fn run_on<T: Send + 'static>(queue: &Queue, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let (done, result) = oneshot::channel();
+    queue.push(std::iter::once::<Job>(Box::new(move || drop(done.send(work())))));
+    result.await.map_err(|_| BrokerError::DiskThreadLost)
+}
+
 /// All disk threads of a broker.
 pub(crate) struct DiskThreads {
     writers: Vec<Arc<Queue>>,
     readers: Arc<Queue>,
+    keepers: Arc<Queue>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     producers: Producers,
 }
 
 impl DiskThreads {
-    /// Starts `count` writers and as many readers.
+    /// Starts `count` writers, as many readers but two at least, and the keepers.
     pub(crate) fn start(count: usize) -> Result<Self> {
         let writers: Vec<_> = (0..count).map(|_| Arc::new(Queue::default())).collect();
         let threads = Self {
             writers,
             readers: Arc::default(),
+            keepers: Arc::default(),
             threads: Mutex::default(),
             producers: Producers::default(),
         };
         for (index, queue) in threads.writers.iter().enumerate() {
             threads.spawn(format!("log-write-{index}"), queue, true)?;
         }
-        for index in 0..count {
+        for index in 0..count.max(READERS_MIN) {
             threads.spawn(format!("log-read-{index}"), &threads.readers, false)?;
+        }
+        for index in 0..KEEPERS {
+            threads.spawn(format!("log-keep-{index}"), &threads.keepers, false)?;
         }
         Ok(threads)
     }
@@ -212,16 +230,24 @@ impl DiskThreads {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
-        let (done, result) = oneshot::channel();
-        self.read(Box::new(move || drop(done.send(work()))));
-        result.await.map_err(|_| BrokerError::DiskThreadLost)
+        run_on(&self.readers, work).await
+    }
+
+    /// Has a keeper do something that no client waits for, and gives its result.
+    pub(crate) async fn keep<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        run_on(&self.keepers, work).await
+    }
+
+    fn queues(&self) -> impl Iterator<Item = &Arc<Queue>> {
+        self.writers.iter().chain([&self.readers, &self.keepers])
     }
 
     /// Lets the threads finish what is queued, and waits for them. Waits for the disk.
     pub(crate) fn stop(&self) {
-        for queue in self.writers.iter().chain([&self.readers]) {
-            queue.stop();
-        }
+        self.queues().for_each(|queue| queue.stop());
         for thread in std::mem::take(&mut *self.threads.lock()) {
             // Jobs that panic are caught, so a thread ends in order.
             drop(thread.join());
@@ -253,9 +279,7 @@ impl Drop for Held<'_> {
 
 impl Drop for DiskThreads {
     fn drop(&mut self) {
-        for queue in self.writers.iter().chain([&self.readers]) {
-            queue.stop();
-        }
+        self.queues().for_each(|queue| queue.stop());
     }
 }
 

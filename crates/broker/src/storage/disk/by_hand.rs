@@ -15,9 +15,14 @@ impl DiskThreads {
     /// As [`DiskThreads::start`], but nothing is done until somebody does it by hand.
     pub(crate) fn by_hand(count: usize) -> (Self, DisksByHand) {
         let writers: Vec<Arc<Queue>> = (0..count).map(|_| Arc::default()).collect();
-        let readers: Arc<Queue> = Arc::default();
-        let queues = writers.iter().chain([&readers]).map(Arc::clone).collect();
-        let threads = Self { writers, readers, threads: Default::default(), producers: Producers::default() };
+        let threads = Self {
+            writers,
+            readers: Arc::default(),
+            keepers: Arc::default(),
+            threads: Default::default(),
+            producers: Producers::default(),
+        };
+        let queues = threads.queues().map(Arc::clone).collect();
         (threads, DisksByHand(queues))
     }
 }

@@ -29,6 +29,35 @@ fn a_panicking_job_harms_no_other() {
     threads.stop();
 }
 
+#[test]
+fn neither_a_slow_request_nor_what_the_broker_does_by_itself_holds_up_a_request() {
+    let threads = DiskThreads::start(1).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let gate = Arc::new(Mutex::new(()));
+    let shut = gate.lock();
+    let wait = |gate: &Arc<Mutex<()>>| {
+        let gate = Arc::clone(gate);
+        move || drop(gate.lock())
+    };
+    let slow = [wait(&gate), wait(&gate), wait(&gate)];
+    runtime.block_on(async {
+        let [request, scrub, checkpoint] = slow;
+        let mut slow = std::pin::pin!(async {
+            tokio::join!(threads.run(request), threads.keep(scrub), threads.keep(checkpoint))
+        });
+        let answered = tokio::select! {
+            biased;
+            _ = &mut slow => None,
+            answered = threads.run(|| 1) => answered.ok(),
+        };
+        assert_eq!(answered, Some(1));
+        drop(shut);
+        let (request, scrub, checkpoint) = slow.await;
+        assert!(request.is_ok() && scrub.is_ok() && checkpoint.is_ok());
+    });
+    threads.stop();
+}
+
 /// A thread that may wait for disks, with a part of `count` numbers to write to each of two writers.
 fn write_as_producer(threads: &Arc<DiskThreads>, seen: &[Arc<Mutex<Vec<usize>>>; 2], producer: usize) {
     MAY_WAIT.set(true);
