@@ -4,8 +4,8 @@
 //!   written. Finished segments are synced in the background.
 //! - `interval`: as `none`, and every second everything is synced: a power cut loses the last seconds.
 //! - `group`: answers, high watermark and duplicates wait for the sync that covers them. Appends to many partitions
-//!   share a round: it takes all partitions with unsynced bytes, syncs each file once, or the whole file system when that is
-//!   cheaper (measured as it goes), and then lets all of them advance. While a round runs, the next one gathers.
+//!   share a round: it takes all partitions with unsynced bytes, syncs each file once, several side by side, or the whole file
+//!   system when that is cheaper (measured as it goes). While a round runs, the next one gathers.
 //!
 //! A failed sync is never repeated: the kernel may have dropped the pages. The partition goes offline.
 
@@ -20,8 +20,10 @@ use crate::partition::{PartitionLog, SyncPlan, SyncScope};
 use crate::{LogError, Result};
 
 mod cost;
+mod side_by_side;
 
 use cost::SyncCost;
+use side_by_side::SideBySide;
 
 /// Time between the syncs of [`FsyncPolicy::Interval`].
 pub const SYNC_INTERVAL: Duration = Duration::from_secs(1);
@@ -125,8 +127,19 @@ impl Syncer {
     pub(crate) fn run(mut self) {
         let interval = (self.context.policy == FsyncPolicy::Interval).then_some(SYNC_INTERVAL);
         let context = self.context.clone();
+        let side_by_side = SideBySide::start(&context);
         while let Some(partitions) = context.sync_queue.wait(interval) {
-            self.round(partitions);
+            let count = partitions.len();
+            if count < 2 || self.cost.whole_file_system_is_cheaper(count) {
+                self.round(partitions);
+                continue;
+            }
+            for partition in &partitions {
+                partition.leave_sync_queue();
+            }
+            let began = Instant::now();
+            side_by_side.sync(partitions, self.scope());
+            self.cost.single_took(began.elapsed(), count);
         }
     }
 
@@ -138,11 +151,15 @@ impl Syncer {
         count
     }
 
-    fn round(&mut self, partitions: Vec<Arc<PartitionLog>>) {
-        let scope = match self.context.policy {
+    fn scope(&self) -> SyncScope {
+        match self.context.policy {
             FsyncPolicy::None => SyncScope::Finished,
             FsyncPolicy::Interval | FsyncPolicy::Group => SyncScope::Everything,
-        };
+        }
+    }
+
+    fn round(&mut self, partitions: Vec<Arc<PartitionLog>>) {
+        let scope = self.scope();
         let mut plans = Vec::with_capacity(partitions.len());
         for partition in &partitions {
             partition.leave_sync_queue();
@@ -164,9 +181,6 @@ impl Syncer {
             })
             .collect();
         let root_outcome = self.sync_root(everything_synced, &outcomes);
-        if !everything_synced && files > 0 {
-            self.cost.single_took(began.elapsed(), files);
-        }
         for (partition, plan, outcome) in outcomes {
             let outcome = match (&root_outcome, plan.syncs_root()) {
                 (Err(_), true) => Err(partition.offline_error()),

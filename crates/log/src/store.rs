@@ -273,6 +273,11 @@ impl LogStore {
         self.metadata.state().cluster_id.clone()
     }
 
+    #[cfg(test)]
+    pub(crate) fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
     /// The leader epoch of every partition: raised by every start that does not follow a clean stop.
     pub fn leader_epoch(&self) -> i32 {
         self.context.leader_epoch
