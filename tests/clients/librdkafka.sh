@@ -3,7 +3,8 @@
 #   librdkafka.sh HOST:PORT                 in librdkafka's quick mode: a few minutes
 #   librdkafka.sh HOST:PORT full            everything, and with the consumer protocol of KIP-848 too: half an hour
 #   librdkafka.sh HOST:PORT noautocreate    what wants a broker with auto.create.topics.enable=false
-# Prints `ok TEST` for each that passed, and ends with code 1 when one failed, or was skipped without a reason in librdkafka_skipped.txt.
+# Prints `ok TEST` for each that passed, on standard error what failed, or was skipped without a reason in librdkafka_skipped.txt, and then
+# ends with code 1.
 # Tests without a broker (they emulate one) are left out: they say nothing about ours.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -32,10 +33,10 @@ report() { # NAME CODE
       name = $2; state = $3; why = $5; gsub(/ /, "", name); gsub(/ /, "", state)
       if (name == "<MAIN>") next
       if (state == "PASSED") { print "ok " pass ": " name; passed++ }
-      else if (state == "FAILED" || state == "RUNNING") { print "FAILED " pass ": " name ":" why; failed++ }
-      else if (state == "SKIPPED" && why !~ /^ *$|Filtered|included in TESTS_SKIP/) { print "FAILED " pass ": " name " was skipped:" why; failed++ }
+      else if (state == "FAILED" || state == "RUNNING") { print "FAILED " pass ": " name ":" why >"/dev/stderr"; failed++ }
+      else if (state == "SKIPPED" && why !~ /^ *$|Filtered|included in TESTS_SKIP/) { print "FAILED " pass ": " name " was skipped:" why >"/dev/stderr"; failed++ }
     }
-    END { if (code != 0 && !failed) { print "FAILED " pass ": ended with code " code; failed++ } exit !passed || failed }'
+    END { if (code != 0 && !failed) { print "FAILED " pass ": ended with code " code >"/dev/stderr"; failed++ } exit !passed || failed }'
 }
 
 passes() { # NAME… of passes that run at the same time

@@ -13,7 +13,8 @@
 //! - producer ids have one owner, and an epoch of one is given once;
 //! - topics and configurations are as acknowledged.
 //!
-//! Disks are worked by hand ([`crate::storage::DisksByHand`]), so a seed is one order of events, and a failure is repeated by its number:
+//! Disks are worked by hand ([`crate::storage::DisksByHand`]), so a seed is one order of events but for the order in which hash maps give their
+//! entries; its number repeats most failures, and all of them after a few tries:
 //!
 //! ```text
 //! cargo test --release -p millstream-broker simulation                                    # about 700 crashes

@@ -16,6 +16,8 @@ use std::time::Duration;
 /// Estimates until the first measurement.
 const SINGLE_SECONDS: f64 = 80e-6;
 const WHOLE_SECONDS: f64 = 4e-3;
+/// A round of single files has to be so many times faster: it costs more of the processors, which the rest of the broker needs.
+const SINGLE_FILES_COST: f64 = 2.0;
 /// Weight of a new measurement.
 const WEIGHT: f64 = 0.2;
 /// How fast the estimate of the way not taken is forgotten, so that it gets another chance.
@@ -35,7 +37,7 @@ impl Default for SyncCost {
 
 impl SyncCost {
     pub(super) fn whole_file_system_is_cheaper(&self, files: usize) -> bool {
-        files > 1 && self.single_seconds * files as f64 > self.whole_seconds
+        files > 1 && SINGLE_FILES_COST * self.single_seconds * files as f64 > self.whole_seconds
     }
 
     pub(super) fn single_took(&mut self, took: Duration, files: usize) {
@@ -62,7 +64,7 @@ mod tests {
     fn few_files_go_one_by_one_and_many_together() {
         let cost = SyncCost::default();
         assert!(!cost.whole_file_system_is_cheaper(1));
-        assert!(!cost.whole_file_system_is_cheaper(32));
+        assert!(!cost.whole_file_system_is_cheaper(16));
         assert!(cost.whole_file_system_is_cheaper(100));
     }
 
