@@ -20,6 +20,7 @@ pass() {
   local name=$1 variables=(); shift
   while [ "$1" != -- ]; do variables+=("$1"); shift; done
   shift
+  [ -z "${ALONE:-}" ] || { variables+=(TESTS="$ALONE"); set -- "$@" -p1; }
   env "${variables[@]}" "$suite" run "$broker" "$scratch/$name" "$@" >"$scratch/$name.log" 2>"$scratch/$name.err"
   local code=$?
   [ $code = 77 ] && { tail -1 "$scratch/$name.err" >&2; exit 77; }
@@ -28,25 +29,37 @@ pass() {
 
 # The rows of the summary: ok, or what became of it; those that were filtered out are of another pass. One that says nothing has crashed.
 report() { # NAME CODE
-  sed 's/\x1b\[[0-9;]*m//g' "$scratch/$1.log" | awk -v pass="$1" -v code="$2" -F'|' '
+  sed 's/\x1b\[[0-9;]*m//g' "$scratch/$1.log" | awk -v pass="$1" -v code="$2" -v again="$scratch/$1.again" -F'|' '
     /^\| / {
       name = $2; state = $3; why = $5; gsub(/ /, "", name); gsub(/ /, "", state)
       if (name == "<MAIN>") next
       if (state == "PASSED") { print "ok " pass ": " name; passed++ }
-      else if (state == "FAILED" || state == "RUNNING") { print "FAILED " pass ": " name ":" why >"/dev/stderr"; failed++ }
+      else if (state == "FAILED" || state == "RUNNING") {
+        print "FAILED " pass ": " name ":" why >"/dev/stderr"; print substr(name, 1, 4) >>again; failed++
+      }
       else if (state == "SKIPPED" && why !~ /^ *$|Filtered|included in TESTS_SKIP/) { print "FAILED " pass ": " name " was skipped:" why >"/dev/stderr"; failed++ }
     }
     END { if (code != 0 && !failed) { print "FAILED " pass ": ended with code " code >"/dev/stderr"; failed++ } exit !passed || failed }'
 }
 
+# A test that failed is run again, alone: many of the suite have opinions on how long things take.
+again() { # NAME
+  [ -s "$scratch/$1.again" ] || return 1
+  local tests; tests=$(sort -u "$scratch/$1.again" | paste -sd,)
+  echo "again, alone: $tests" >&2
+  rm "$scratch/$1.again"
+  ALONE=$tests "pass_$1"; report "$1" $?
+}
+
 passes() { # NAME… of passes that run at the same time
-  local name failed=0 codes=() i=0
+  local name failed=0 codes=() i=0 to_repeat=()
   for name in "$@"; do "pass_$name" & codes+=($!); done
   for name in "$@"; do
     wait "${codes[$i]}"; local code=$?; i=$((i + 1))
     [ $code = 77 ] && exit 77
-    report "$name" "$code" || { failed=1; sed 's/\x1b\[[0-9;]*m//g' "$scratch/$name.err" | grep -a -A2 'TEST FAILURE' >&2; }
+    report "$name" "$code" || { to_repeat+=("$name"); sed 's/\x1b\[[0-9;]*m//g' "$scratch/$name.err" | grep -a -A2 'TEST FAILURE' >&2; }
   done
+  for name in "${to_repeat[@]}"; do again "$name" || failed=1; done
   return $failed
 }
 
