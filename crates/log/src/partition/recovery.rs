@@ -436,7 +436,8 @@ impl PartitionLog {
             _ => {}
         }
         let view = self.view.read().clone();
-        let above = |segment: &&Arc<Segment>| segment.extent().next_offset > checkpointed.recovery_point;
+        // One that ends right there was the active one then: its indexes were not synced (see `is_trusted`).
+        let above = |segment: &&Arc<Segment>| segment.extent().next_offset >= checkpointed.recovery_point;
         // The next sync has to cover them, whoever wrote them.
         view.segments.iter().filter(above).for_each(|segment| segment.dirty.store(true, Ordering::Relaxed));
         (writer.names_unsynced, writer.own_name_unsynced) = (true, true);
