@@ -74,9 +74,16 @@ impl Context {
         outcome.context("sync", &self.root)
     }
 
-    /// Forgets what checkpoints said of a topic that is deleted.
-    pub(crate) fn forget_checkpoints(&self, topic: &str) {
-        self.checkpointed.lock().retain(|(name, _), _| name != topic);
-        self.compacted.lock().retain(|(name, _), _| name != topic);
+    /// Whether checkpoints say something of a topic's partitions from one on.
+    pub(crate) fn has_checkpoints(&self, topic: &str, from: i32) -> bool {
+        let is_such = |(name, index): &(String, i32)| name == topic && *index >= from;
+        self.checkpointed.lock().keys().any(is_such) || self.compacted.lock().keys().any(is_such)
+    }
+
+    /// Forgets what checkpoints said of a topic's partitions from one on.
+    pub(crate) fn forget_checkpoints(&self, topic: &str, from: i32) {
+        let is_other = |(name, index): &(String, i32)| name != topic || *index < from;
+        self.checkpointed.lock().retain(|key, _| is_other(key));
+        self.compacted.lock().retain(|key, _| is_other(key));
     }
 }

@@ -121,7 +121,11 @@ impl LogStore {
         let (fs, root) = (self.context.fs(), self.context.root());
         let mut compacted = self.context.compacted.lock().clone();
         if !compacted.is_empty() {
-            compacted.retain(|(name, _), _| left_out.is_none_or(|left_out| *left_out.name != **name));
+            compacted.retain(|(name, index), _| {
+                let is_there = |topic: &Arc<Topic>| (*index as usize) < topic.partitions.len();
+                self.topic(name)
+                    .is_some_and(|topic| is_there(&topic) && left_out.is_none_or(|out| out.id != topic.id))
+            });
             write_offsets(fs, &root.join(COMPACTED_FILE), &compacted, Durable::OldOrNew)?;
         }
         write_offsets(fs, &root.join(LOG_START_FILE), &log_starts, Durable::OldOrNew)?;

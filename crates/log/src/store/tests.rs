@@ -188,3 +188,26 @@ fn retention_by_time_never_touches_a_topic_that_only_compacts() {
     let start = |name| store.partition(name, 0).unwrap().log_start_offset();
     assert_eq!(["deletes", "compacts", "both", "keeps"].map(start), [1, 0, 1, 0]);
 }
+
+#[test]
+fn a_new_topic_has_nothing_of_what_a_stale_checkpoint_says_of_an_old_one() {
+    let bench = Bench::new(51, FsyncPolicy::Group);
+    let (store, partition) = bench.with_topic([]);
+    partition.append(&batch(5, 10)).unwrap();
+    store.sync_queued();
+    store.write_checkpoints().unwrap();
+    let path = Path::new("data").join(crate::checkpoint::RECOVERY_POINT_FILE);
+    let stale = crate::fs::read_file(&bench.fs, &path, 1 << 20).unwrap().unwrap();
+    store.delete_topic(store.topic("t").unwrap().id).unwrap();
+    drop((store, partition));
+    // The deletion seemed to fail, and another checkpoint was written before the process ended.
+    bench.fs.kill();
+    crate::fs::replace_file(&bench.fs, &path, &stale, crate::fs::Durable::Yes).unwrap();
+    let store = bench.open().unwrap();
+    create(&store, "t", 1, []).unwrap();
+    drop(store);
+    bench.fs.kill();
+    let store = bench.open().unwrap();
+    let partition = store.partition("t", 0).unwrap();
+    assert_eq!(partition.append(&batch(1, 10)).unwrap().base_offset, 0);
+}

@@ -169,7 +169,7 @@ impl LogStore {
         self.write_checkpoints_without(Some(&topic))?;
         self.metadata.change(|_| Ok((vec![MetadataRecord::TopicDeleted { id }], ())))?;
         self.topics.write().remove(&topic);
-        self.context.forget_checkpoints(&topic.name);
+        self.context.forget_checkpoints(&topic.name, 0);
         let (since_ms, delay_ms) = (self.context.clock.now_ms(), topic.config.file_delete_delay_ms);
         for partition in &*topic.partitions {
             // The topic is deleted, whatever becomes of its files: a start finds those that are left.
@@ -191,6 +191,12 @@ impl LogStore {
     }
 
     fn put_topic(&self, metadata: TopicMetadata, existing: &[Arc<PartitionLog>]) -> Result<Arc<Topic>> {
+        // Checkpoints may speak of an earlier topic of this name, whose deletion was on the disk although it seemed to have failed.
+        let first_new = existing.len() as i32;
+        if self.context.has_checkpoints(&metadata.name, first_new) {
+            self.write_checkpoints_without(None)?;
+            self.context.forget_checkpoints(&metadata.name, first_new);
+        }
         self.metadata.change(|_| Ok((vec![MetadataRecord::Topic(metadata.clone())], ())))?;
         let topic = Arc::new(self.build_topic(&metadata, existing)?);
         self.topics.write().insert(topic.clone());
