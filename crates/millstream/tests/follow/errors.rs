@@ -164,7 +164,7 @@ fn typical_mistakes_are_told_with_the_way_out() {
             "off, error, warn",
         ),
         (vec!["start".to_owned(), "--data-dir".to_owned(), "/proc/gone".to_owned()], 1, "with --data-dir"),
-        (vec!["run".to_owned(), sql("SELECT 1 / 0;")], 1, "SET 'pipeline.errors.tolerance' = 'all'"),
+        (vec!["run".to_owned(), sql("SELECT 1 / 0;")], 3, ":1:1: /: division by zero"),
         (vec!["run".to_owned(), sql("SELECT * FROM gone;")], 3, "CREATE what is meant"),
     ] {
         let ended = run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
