@@ -5,9 +5,16 @@
 #[cfg(test)]
 mod support;
 
+use std::time::Duration;
+
+use millstream_client::{BrokerAddress, ClientConfig, Connection};
+use millstream_wire::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use serde_json::Value;
 
 use support::broker::Broker;
+
+/// For one answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn lines(range: std::ops::Range<usize>) -> String {
     range.map(|number| format!("{number}\n")).collect()
@@ -179,16 +186,10 @@ fn info_shows_the_brokers_and_topics() {
     assert!(brokers.starts_with("BROKERS\n=======\nID"), "{brokers}");
 }
 
-/// Leaves a transaction of `id` over partition 0 of `t` open, as a producer that has died does.
-async fn leave_a_transaction_open(broker: &str, id: &str) {
-    use millstream_client::{BrokerAddress, ClientConfig, Connection};
-    use millstream_wire::messages::add_partitions_to_txn::{
-        AddPartitionsToTxnRequest, AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,
-    };
-    use millstream_wire::messages::init_producer_id::InitProducerIdRequest;
+/// A connection, and the producer `id` that has just started over it.
+async fn start_producer(broker: &str, id: &str) -> (Connection, InitProducerIdResponse) {
     let address: BrokerAddress = broker.parse().unwrap();
-    let config = ClientConfig::new(vec![address.clone()]);
-    let connection = Connection::open(&address, &config).await.unwrap();
+    let connection = Connection::open(&address, &ClientConfig::new(vec![address.clone()])).await.unwrap();
     let start = InitProducerIdRequest {
         transactional_id: Some(id.to_owned()),
         transaction_timeout_ms: 600_000,
@@ -196,8 +197,17 @@ async fn leave_a_transaction_open(broker: &str, id: &str) {
         producer_epoch: -1,
         ..InitProducerIdRequest::default()
     };
-    let producer = connection.call(&start, config.request_timeout).await.unwrap();
+    let producer = connection.call(&start, PATIENCE).await.unwrap();
     assert_eq!(producer.error_code, 0);
+    (connection, producer)
+}
+
+/// Leaves a transaction of `id` over partition 0 of `t` open, as a producer that has died does.
+async fn leave_a_transaction_open(broker: &str, id: &str) {
+    use millstream_wire::messages::add_partitions_to_txn::{
+        AddPartitionsToTxnRequest, AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,
+    };
+    let (connection, producer) = start_producer(broker, id).await;
     let enrol = AddPartitionsToTxnRequest {
         transactions: vec![AddPartitionsToTxnTransaction {
             transactional_id: id.to_owned(),
@@ -208,7 +218,7 @@ async fn leave_a_transaction_open(broker: &str, id: &str) {
         }],
         ..AddPartitionsToTxnRequest::default()
     };
-    let enrolled = connection.call(&enrol, config.request_timeout).await.unwrap();
+    let enrolled = connection.call(&enrol, PATIENCE).await.unwrap();
     assert_eq!(
         enrolled.results_by_transaction[0].topic_results[0].results_by_partition[0].partition_error_code,
         0
@@ -217,25 +227,13 @@ async fn leave_a_transaction_open(broker: &str, id: &str) {
 
 /// Writes a record in a transaction of `id` and leaves that open; a producer of transaction version 2 just writes.
 async fn write_and_leave_open(broker: &str, id: &str) {
-    use millstream_client::{BrokerAddress, ClientConfig, Connection};
     use millstream_wire::compression::Compressor;
-    use millstream_wire::messages::init_producer_id::InitProducerIdRequest;
     use millstream_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
     use millstream_wire::messages::produce_request::{
         PartitionProduceData, ProduceRequest, TopicProduceData,
     };
     use millstream_wire::records::{BatchBuilder, FinishOptions, ProducerStamp};
-    let address: BrokerAddress = broker.parse().unwrap();
-    let config = ClientConfig::new(vec![address.clone()]);
-    let connection = Connection::open(&address, &config).await.unwrap();
-    let start = InitProducerIdRequest {
-        transactional_id: Some(id.to_owned()),
-        transaction_timeout_ms: 600_000,
-        producer_id: -1,
-        producer_epoch: -1,
-        ..InitProducerIdRequest::default()
-    };
-    let producer = connection.call(&start, config.request_timeout).await.unwrap();
+    let (connection, producer) = start_producer(broker, id).await;
     let stamp = ProducerStamp {
         producer_id: producer.producer_id,
         producer_epoch: producer.producer_epoch,
@@ -248,11 +246,11 @@ async fn write_and_leave_open(broker: &str, id: &str) {
     let partition_data = vec![PartitionProduceData { index: 0, records }];
     let topic = MetadataRequestTopic { name: Some("t".into()), ..Default::default() };
     let about = MetadataRequest { topics: Some(vec![topic]), ..Default::default() };
-    let topic_id = connection.call(&about, config.request_timeout).await.unwrap().topics[0].topic_id;
+    let topic_id = connection.call(&about, PATIENCE).await.unwrap().topics[0].topic_id;
     let topic_data = vec![TopicProduceData { name: "t".into(), topic_id, partition_data }];
     let request =
         ProduceRequest { transactional_id: Some(id.into()), acks: -1, timeout_ms: 10_000, topic_data };
-    let answer = connection.call(&request, config.request_timeout).await.unwrap();
+    let answer = connection.call(&request, PATIENCE).await.unwrap();
     assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
 }
 

@@ -67,21 +67,7 @@ pub(crate) fn group_configs(connection: &mut Connection) {
     let [assignments, heartbeats, sessions] = names;
     describe(connection, "of a group", vec![(GROUP, "g-configs", Some(names.to_vec()))]);
     describe(connection, "of a group without a name", vec![(GROUP, "", Some(names.to_vec()))]);
-    let change = |name: &str, changes: &[Change]| IncrementalAlterConfigsRequest {
-        resources: vec![AlterConfigsResource {
-            resource_type: GROUP,
-            resource_name: name.into(),
-            configs: changes
-                .iter()
-                .map(|(name, operation, value)| AlterableConfig {
-                    name: (*name).into(),
-                    config_operation: *operation,
-                    value: value.map(Into::into),
-                })
-                .collect(),
-        }],
-        validate_only: false,
-    };
+    let change = |name: &str, changes: &[Change]| alter(GROUP, name, changes);
     let (set, delete, append) = (0, 1, 2);
     let steps: &[(&str, &[Change])] = &[
         ("set", &[(heartbeats, set, Some("7000")), (sessions, set, Some("50000"))]),
@@ -109,23 +95,20 @@ pub(crate) fn group_configs(connection: &mut Connection) {
 /// A configuration, what is done to it, and a value.
 type Change = (&'static str, i8, Option<&'static str>);
 
+fn alter(resource_type: i8, name: &str, changes: &[Change]) -> IncrementalAlterConfigsRequest {
+    let configs = changes.iter().map(|(name, operation, value)| AlterableConfig {
+        name: (*name).into(),
+        config_operation: *operation,
+        value: value.map(Into::into),
+    });
+    let resource_name = name.into();
+    let resource = AlterConfigsResource { resource_type, resource_name, configs: configs.collect() };
+    IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false }
+}
+
 /// Changes one by one.
 fn changes(connection: &mut Connection) {
-    let change = |name: &str, changes: &[Change]| IncrementalAlterConfigsRequest {
-        resources: vec![AlterConfigsResource {
-            resource_type: TOPIC,
-            resource_name: name.into(),
-            configs: changes
-                .iter()
-                .map(|(name, operation, value)| AlterableConfig {
-                    name: (*name).into(),
-                    config_operation: *operation,
-                    value: value.map(Into::into),
-                })
-                .collect(),
-        }],
-        validate_only: false,
-    };
+    let change = |name: &str, changes: &[Change]| alter(TOPIC, name, changes);
     let (set, delete, append, subtract) = (0, 1, 2, 3);
     let steps: &[(&str, &[Change])] = &[
         ("set", &[("retention.ms", set, Some("2000"))]),

@@ -34,6 +34,7 @@ impl PartitionLog {
         if request.bound == ReadBound::LastStableOffset && segment.aborted.len() > 0 {
             return None;
         }
+        self.check_known_damage(segment, position, bound.position).ok()?;
         let file = segment.sound_log_file(position)?;
         self.remember_end(&view, bound);
         found.slices.push(FileSlice { file, position, length });

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::LogError;
 use crate::durability::FsyncPolicy;
 use crate::testing::{Bench, batch, batches};
 
@@ -101,4 +102,24 @@ fn who_follows_the_log_needs_no_file() {
     assert!(partition.read_following(&request(11)).is_none(), "behind the end");
     let small = ReadRequest { max_bytes: 10, ..request(9) };
     assert!(partition.read_following(&small).is_none(), "more than is wanted");
+}
+
+#[test]
+fn known_damage_is_not_served_to_followers() {
+    let bench = Bench::new(33, FsyncPolicy::None);
+    let (_store, partition) = bench.with_topic([]);
+    let request = |offset| ReadRequest {
+        offset,
+        max_bytes: 1_000,
+        at_least_one_batch: false,
+        bound: ReadBound::HighWatermark,
+    };
+    partition.append(&batch(1, 10)).unwrap();
+    assert!(partition.read_following(&request(0)).is_some());
+    let segment = partition.view.read().segments[0].clone();
+    let position = segment.extent().size;
+    partition.append(&batch(1, 10)).unwrap();
+    partition.report_damage(&LogError::Corrupt { what: "record batch", path: segment.log_path(), position });
+    assert!(partition.read_following(&request(1)).is_none(), "it is damaged");
+    assert!(partition.read(&request(1)).is_err());
 }
