@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf as _, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use millstream_wire::WireError;
 use millstream_wire::frame;
 use tokio::io::AsyncReadExt as _;
@@ -34,6 +34,8 @@ use crate::core::{Core, TaskPermit};
 
 /// Room for pipelined small requests in one read, in bytes.
 const READ_CHUNK_BYTES: usize = FREE_FRAME_BYTES;
+/// Requests up to this size, in bytes, are copied out of the buffer that they were received into.
+const COPIED_FRAME_BYTES_MAX: usize = 4 * 1024;
 /// Most bytes reserved for a large frame before any of it has come: a length costs nothing to claim.
 const RESERVE_BYTES_MAX: usize = 1024 * 1024;
 /// Answers beyond this many bytes wait in their slots until the client has read earlier ones.
@@ -261,7 +263,7 @@ impl Connection {
             if let Some(place) = self.other_place(is_produce) {
                 return Err(End::Moves(place));
             }
-            let frame = self.input.split_to(length).freeze();
+            let frame = take_frame(&mut self.input, length, is_produce);
             self.frame_bytes = None;
             // Those that may take long keep what they took on their way in.
             let received = self.receiving.take().filter(|_| !is_produce);
@@ -436,3 +438,17 @@ impl Connection {
         }
     }
 }
+
+/// Takes a frame off the input. Record batches stay where they were received; a small request of another kind may wait for long, and
+/// must not keep a whole buffer meanwhile.
+fn take_frame(input: &mut BytesMut, length: usize, is_produce: bool) -> Bytes {
+    if is_produce || length > COPIED_FRAME_BYTES_MAX {
+        return input.split_to(length).freeze();
+    }
+    let frame = Bytes::copy_from_slice(&input[..length]);
+    input.advance(length);
+    frame
+}
+
+#[cfg(test)]
+mod tests;
