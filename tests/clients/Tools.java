@@ -287,6 +287,19 @@ public class Tools extends Checks {
         });
     }
 
+    private static void clientMetrics() {
+        String tool = "ClientMetricsCommand";
+        check("kafka-client-metrics", () -> {
+            good(tool, "--alter --name producers --metrics org.apache.kafka.producer. --interval 30000 --match client_id=p.*");
+            good(tool, "--describe --name producers").has("interval.ms=30000", "match=client_id=p.*", "metrics=org.apache.kafka.producer.");
+            same(good(tool, "--list").lines(), List.of("producers"), "subscriptions");
+            bad(tool, "--alter --name producers --interval 99").has("interval.ms");
+            good(CONFIG_TOOL, "--entity-type client-metrics --entity-name producers --describe").has("interval.ms=30000");
+            good(tool, "--delete --name producers");
+            same(good(tool, "--list").lines(), List.of(), "subscriptions");
+        });
+    }
+
     private static void performance() {
         check("kafka-producer-perf-test, plain and with transactions", () -> {
             good("TopicCommand", "--create --topic perf --partitions 1 --config segment.bytes=1048576");
@@ -347,6 +360,7 @@ public class Tools extends Checks {
         groups();
         administration();
         transactions();
+        clientMetrics();
         performance();
         files();
         // Tools leave threads and hooks behind, some of which wait for signals.

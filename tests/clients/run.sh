@@ -36,6 +36,7 @@ java_class() { # CLIENT
     java) echo JavaClient ;;
     java_groups) echo ConsumerGroups ;;
     java_quotas) echo Quotas ;;
+    java_metrics) echo ClientMetrics ;;
     streams) echo WordCount ;;
     tools) echo Tools ;;
   esac
@@ -45,9 +46,9 @@ run() { # CLIENT HOST:PORT [ARGUMENT…]
   case $1 in
     kafka_python | aiokafka_client | confluent | consumer_groups) "$peers/python.sh" clients "$here/$1.py" "${@:2}" ;;
     kafkajs) "$peers/node.sh" "$here/kafkajs.mjs" "$2" ;;
-    java | java_groups | java_quotas | streams | tools) java_client "$(java_class "$1")" "${@:2}" ;;
+    java | java_groups | java_quotas | java_metrics | streams | tools) java_client "$(java_class "$1")" "${@:2}" ;;
     kcat) "$here/kcat.sh" "$2" ;;
-    *) echo "no client $1; there are: $clients streams tools" >&2; return 2 ;;
+    *) echo "no client $1; there are: $clients java_metrics streams tools" >&2; return 2 ;;
   esac
 }
 

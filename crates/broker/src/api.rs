@@ -4,6 +4,7 @@
 //! It never waits for the disk itself. What is common to all (decoding, encoding, the version check) happens here. An API
 //! that is not in the table is not offered, and a request for it closes the connection, as in Apache Kafka.
 
+pub(crate) mod client_metrics_configs;
 pub(crate) mod configs;
 pub(crate) mod group_configs;
 mod k00_produce;
@@ -51,6 +52,8 @@ mod k65_describe_transactions;
 mod k66_list_transactions;
 mod k68_consumer_group_heartbeat;
 mod k69_consumer_group_describe;
+mod k71_get_telemetry_subscriptions;
+mod k72_push_telemetry;
 mod k74_list_config_resources;
 mod k75_describe_topic_partitions;
 mod operations;
@@ -59,7 +62,7 @@ pub(crate) use k01_fetch::FetchSessions;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use millstream_wire::frame::{self, RequestFrame};
 use millstream_wire::protocol::{Message as _, Request};
@@ -69,6 +72,7 @@ use crate::core::Core;
 use crate::error::Result;
 use crate::quotas::Metered;
 use crate::server::{Answer, Handling};
+use crate::telemetry::{Client, Software};
 
 /// What "not asked for" looks like where a response has authorized operations.
 const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
@@ -78,11 +82,19 @@ const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
 pub(crate) struct Caller {
     /// The client's address, without its port.
     pub(crate) host: String,
+    /// The port; 0 without a socket.
+    pub(crate) port: u16,
     /// The listener it came through: metadata names that listener's advertised address.
     pub(crate) listener: usize,
+    /// What it said of its library, if it has.
+    pub(crate) software: OnceLock<Software>,
 }
 
 impl Caller {
+    pub(crate) fn new(host: String, port: u16, listener: usize) -> Self {
+        Self { host, port, listener, software: OnceLock::new() }
+    }
+
     /// The user's name: Kafka's for one who has not said who it is, since nobody can yet.
     #[expect(clippy::unused_self, reason = "every connection will have its own user once they authenticate")]
     pub(crate) fn user(&self) -> &str {
@@ -101,6 +113,11 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn version(&self) -> i16 {
         self.frame.api_version
+    }
+
+    /// Who sends it, as a source of metrics.
+    fn client(&self) -> Client<'_> {
+        Client { client_id: self.client_id(), caller: &self.caller }
     }
 
     pub(crate) fn client_id(&self) -> &str {
@@ -194,6 +211,8 @@ pub(crate) const APIS: &[Api] = &[
     k66_list_transactions::API,
     k68_consumer_group_heartbeat::API,
     k69_consumer_group_describe::API,
+    k71_get_telemetry_subscriptions::API,
+    k72_push_telemetry::API,
     k74_list_config_resources::API,
     k75_describe_topic_partitions::API,
 ];

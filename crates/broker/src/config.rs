@@ -225,6 +225,8 @@ pub struct BrokerConfig {
     /// `quota.window.num`, `quota.window.size.seconds` and those of `controller.quota.window`: over which time it is reckoned what
     /// clients with quotas use.
     pub quota_windows: QuotaWindows,
+    /// `telemetry.max.bytes`: most bytes of metrics that a client may push at once, compressed and decompressed.
+    pub telemetry_bytes_max: usize,
     /// How long a stopping broker waits for its connections.
     pub shutdown_timeout: Duration,
 }
@@ -273,6 +275,7 @@ impl BrokerConfig {
             checkpoint_interval: Duration::from_secs(60),
             disk_threads: (cores / 2).clamp(1, 8),
             quota_windows: QuotaWindows { clients: QUOTA_WINDOWS, mutations: QUOTA_WINDOWS },
+            telemetry_bytes_max: MIB,
             shutdown_timeout: Duration::from_secs(5),
         }
     }

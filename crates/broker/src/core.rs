@@ -1,7 +1,9 @@
 //! What all parts of a running broker share.
 //!
-//! Topics are changed here and nowhere else: one change at a time, on a disk thread, and then a new [`TopicTable`] for
+//! Configurations of groups and of subscriptions to metrics stand in `resource_configs`. Topics are changed here and nowhere else: one change at a time, on a disk thread, and then a new [`TopicTable`] for
 //! everybody.
+
+mod resource_configs;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -17,8 +19,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use crate::api::configs::{BrokerLayers, RESOURCE_BROKER, RESOURCE_GROUP};
-use crate::api::{FetchSessions, Refusal, group_configs};
+use crate::api::configs::{BrokerLayers, RESOURCE_BROKER};
+use crate::api::{FetchSessions, Refusal};
 use crate::config::BrokerConfig;
 use crate::coordinator::GroupCoordinator;
 use crate::coordinator::classic::Now;
@@ -32,6 +34,7 @@ use crate::storage::coordinator_topic::CoordinatorTopic;
 use crate::storage::participants::Participants;
 use crate::storage::topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 use crate::storage::{DiskThreads, Partition, RecordBuffers, Topic, TopicTable};
+use crate::telemetry::Telemetry;
 
 /// Where clients of a listener are told to connect to.
 #[derive(Debug, Clone)]
@@ -52,6 +55,7 @@ pub(crate) struct Core {
     pub(crate) fetch_sessions: FetchSessions,
     pub(crate) metrics: Metrics,
     pub(crate) quotas: Arc<Quotas>,
+    pub(crate) telemetry: Telemetry,
     pub(crate) buffers: RecordBuffers,
     pub(crate) connection_limits: Arc<ConnectionLimits>,
     /// Bytes of large requests on their way in.
@@ -113,6 +117,7 @@ impl Core {
             fetch_sessions: FetchSessions::new(config.fetch_sessions_max),
             metrics: Metrics::new(),
             quotas,
+            telemetry: Telemetry::new(config.telemetry_bytes_max, Arc::clone(&clock)),
             buffers: RecordBuffers::new(config.fetched_bytes_max),
             connection_limits: Arc::default(),
             receiving_budget: ByteBudget::new(config.in_flight_bytes_max / 2),
@@ -136,7 +141,7 @@ impl Core {
         core.offsets_topic.attach(&core);
         core.transactions_topic.attach(&core);
         participants.attach(&core);
-        core.configure_groups();
+        core.put_resource_configs_in_force();
         core
     }
 
@@ -441,53 +446,6 @@ impl Core {
             .await
         })
         .await
-    }
-
-    /// What is set on a group.
-    pub(crate) fn group_configs(&self, name: &str) -> ConfigMap {
-        let resource = ConfigResource { kind: RESOURCE_GROUP, name: name.to_owned() };
-        self.store.metadata().state().resource_configs.get(&resource).cloned().unwrap_or_default()
-    }
-
-    /// Changes what is set on a group. It is durable when this returns, and its members hear of it with their next heartbeat.
-    pub(crate) async fn change_group_configs(
-        self: &Arc<Self>,
-        name: String,
-        validate_only: bool,
-        change: impl FnOnce(&mut ConfigMap) -> Result<(), Refusal> + Send + 'static,
-    ) -> Result<(), Refusal> {
-        let core = Arc::clone(self);
-        self.to_its_end(async move {
-            let _administration = core.administration.lock().await;
-            let mut configs = core.group_configs(&name);
-            change(&mut configs)?;
-            let overrides = group_configs::read(&configs, &core.config.consumer_groups)?;
-            if validate_only {
-                return Ok(());
-            }
-            let resource = ConfigResource { kind: RESOURCE_GROUP, name: name.clone() };
-            let record = MetadataRecord::ResourceConfigs { resource, configs };
-            core.on_disk(move |store| store.metadata().change(|_| Ok((vec![record], ())))).await?;
-            core.groups.configure(&name, &overrides);
-            Ok(())
-        })
-        .await
-    }
-
-    /// Tells the coordinator what was set on groups before the start. What the broker's own configuration does not allow any more
-    /// has no effect.
-    fn configure_groups(&self) {
-        for (resource, configs) in &self.store.metadata().state().resource_configs {
-            if resource.kind == RESOURCE_GROUP {
-                match group_configs::read(configs, &self.config.consumer_groups) {
-                    Ok(overrides) => self.groups.configure(&resource.name, &overrides),
-                    Err(refusal) => {
-                        let (group, reason) = (&resource.name, refusal.message.unwrap_or_default());
-                        tracing::warn!(group, reason, "configurations of a group are not obeyed");
-                    }
-                }
-            }
-        }
     }
 
     /// Changes quotas of clients, all that `change` gives. They hold and are durable when this returns.

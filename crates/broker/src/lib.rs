@@ -43,6 +43,7 @@ mod server;
 #[cfg(test)]
 mod simulation;
 mod storage;
+mod telemetry;
 
 pub use broker::{Broker, InProcess, ListenerAddress};
 pub use config::{BrokerConfig, ConsumerGroupConfig, GroupMigrationPolicy, ListenerConfig, ServerAssignor};

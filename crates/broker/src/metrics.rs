@@ -4,6 +4,7 @@
 //! Counts of the coordinators are kept by them (`coordinators`). Offsets and lag under kafka_exporter's names (`exporter`), and what Kafka's own metrics are called behind the JMX exporter (`jmx`), are
 //! read when somebody asks.
 
+mod clients;
 mod coordinators;
 mod exporter;
 mod jmx;

@@ -43,6 +43,36 @@ mod clients {
         drive_through("java_quotas", 8);
     }
 
+    /// What clients push is on the metrics page, also after they have gone.
+    #[test]
+    fn metrics_that_the_java_client_pushes() {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let server = Process::broker(data.path(), &[]);
+        let Some(said) = peer("clients/run.sh", &["java_metrics", &server.kafka]) else { return };
+        let metrics = server.metrics();
+        let id_of = |client: &str| {
+            let id = said.lines().find_map(|line| line.strip_prefix(client)?.strip_prefix(' '));
+            id.unwrap_or_else(|| panic!("no id of the {client} in\n{said}"))
+        };
+        let pushed = |name: &str, client: &str| -> f64 {
+            let start = format!(
+                "kafka_client_{name}{{client_instance_id=\"{}\",client_id=\"pusher-{client}\",client_software_name=\"apache-kafka-java\"",
+                id_of(client)
+            );
+            let line = metrics.lines().find(|line| line.starts_with(&start));
+            let value = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
+            value.unwrap_or_else(|| panic!("nothing like {start} in\n{metrics}"))
+        };
+        assert!(pushed("producer_connection_creation_total", "producer") >= 1.0);
+        let mut latencies = metrics
+            .lines()
+            .filter(|line| line.starts_with("kafka_client_producer_node_request_latency_max{"));
+        assert!(latencies.any(|line| line.contains("node_id=\"")), "{metrics}");
+        assert!(pushed("consumer_connection_creation_total", "consumer") >= 1.0);
+        assert!(metrics.contains("group_id=\"pushers\""), "{metrics}");
+        assert!(!metrics.contains(id_of("other")), "{metrics}");
+    }
+
     #[test]
     fn kafka_python() {
         drive("kafka_python");
@@ -112,7 +142,7 @@ mod clients {
         let directory = data.path().to_str().expect("a path of text");
         if let Some(said) = peer("clients/run.sh", &["tools", &server.kafka, directory]) {
             let checks = said.lines().filter(|line| line.starts_with("ok ")).count();
-            assert!(checks >= 28, "only {checks} checks:\n{said}");
+            assert!(checks >= 29, "only {checks} checks:\n{said}");
             assert_eq!(server.terminate().code, Some(0), "exit code of a clean stop");
         }
     }

@@ -1,4 +1,4 @@
-//! Kafka's wire protocol: framing, messages and record batches, without I/O.
+//! Kafka's wire protocol: framing, messages, record batches and the metrics that clients push, without I/O.
 
 pub mod api_key;
 pub mod compression;
@@ -9,6 +9,7 @@ pub mod frame;
 pub mod messages;
 pub mod murmur2;
 pub mod negotiation;
+pub mod otlp;
 pub mod protocol;
 pub mod records;
 pub mod varint;

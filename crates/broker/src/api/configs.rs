@@ -10,14 +10,14 @@ use millstream_log::config::{ConfigDefinition, ConfigMap, ConfigType, TOPIC_CONF
 use millstream_log::metadata::{ConfigResource, MetadataState};
 use millstream_wire::ErrorCode;
 
-use super::{Refusal, group_configs};
+use super::{Refusal, client_metrics_configs, group_configs};
 use crate::core::Core;
 use crate::properties::{self, Effect, Property};
 
 pub(super) const RESOURCE_TOPIC: i8 = 2;
 pub(crate) const RESOURCE_BROKER: i8 = 4;
 pub(super) const RESOURCE_BROKER_LOGGER: i8 = 8;
-pub(super) const RESOURCE_CLIENT_METRICS: i8 = 16;
+pub(crate) const RESOURCE_CLIENT_METRICS: i8 = 16;
 pub(crate) const RESOURCE_GROUP: i8 = 32;
 
 /// Where a value comes from, by Kafka's numbers.
@@ -26,6 +26,7 @@ const SOURCE_DYNAMIC_BROKER: i8 = 2;
 const SOURCE_DYNAMIC_DEFAULT: i8 = 3;
 pub(super) const SOURCE_STATIC_BROKER: i8 = 4;
 pub(super) const SOURCE_DEFAULT: i8 = 5;
+pub(super) const SOURCE_CLIENT_METRICS: i8 = 7;
 pub(super) const SOURCE_GROUP: i8 = 8;
 
 /// A value that an entry has, or would have.
@@ -223,6 +224,8 @@ pub(super) enum Target {
     Broker(String),
     /// A group, whether it exists or not.
     Group(String),
+    /// A subscription to metrics of clients, which comes into being with its first configuration.
+    ClientMetrics(String),
 }
 
 /// Makes changes, all or none; with `replace`, to an empty slate.
@@ -260,20 +263,17 @@ pub(super) async fn alter(
         Target::Group(name) => {
             let broker = core.config.consumer_groups.clone();
             let change = move |set: &mut ConfigMap| {
-                if replace {
-                    set.clear();
-                }
-                changes.into_iter().try_for_each(|(name, change)| {
-                    if change == Change::Delete {
-                        set.remove(&name); // Known or not, as on a topic.
-                        return Ok(());
-                    }
-                    let kind = group_configs::kind_of(&name)?;
-                    let current = group_configs::value_of(&name, set, &broker).unwrap_or_default();
-                    put(set, &name, kind, &current, change)
-                })
+                let value_of = |name: &str, set: &ConfigMap| {
+                    group_configs::value_of(name, set, &broker).unwrap_or_default()
+                };
+                apply_all(set, changes, replace, group_configs::kind_of, value_of)
             };
             core.change_group_configs(name, validate_only, change).await
+        }
+        Target::ClientMetrics(name) => {
+            use client_metrics_configs::{kind_of, value_of};
+            let change = move |set: &mut ConfigMap| apply_all(set, changes, replace, kind_of, value_of);
+            core.change_client_metrics_configs(name, validate_only, change).await
         }
     }
 }
@@ -317,6 +317,28 @@ fn apply_to_broker(
     put(set, name, property.kind, &current, change)?;
     set.get(name).map_or(Ok(()), |value| {
         property.check(value).map_err(|error| Refusal::new(ErrorCode::InvalidConfig, error.to_string()))
+    })
+}
+
+/// Applies changes to what is set on something whose configurations have a table of their own.
+fn apply_all(
+    set: &mut ConfigMap,
+    changes: Vec<(String, Change)>,
+    replace: bool,
+    kind_of: fn(&str) -> Result<ConfigType, Refusal>,
+    value_of: impl Fn(&str, &ConfigMap) -> String,
+) -> Result<(), Refusal> {
+    if replace {
+        set.clear();
+    }
+    changes.into_iter().try_for_each(|(name, change)| {
+        if change == Change::Delete {
+            set.remove(&name); // Known or not, as on a topic.
+            return Ok(());
+        }
+        let kind = kind_of(&name)?;
+        let current = value_of(&name, set);
+        put(set, &name, kind, &current, change)
     })
 }
 
@@ -386,7 +408,11 @@ pub(super) fn changeable(core: &Core, resource_type: i8, name: &str) -> Result<T
             Err(Refusal::new(ErrorCode::InvalidRequest, "Default group resources are not allowed."))
         }
         RESOURCE_GROUP => Ok(Target::Group(name.to_owned())),
-        RESOURCE_BROKER_LOGGER | RESOURCE_CLIENT_METRICS => {
+        RESOURCE_CLIENT_METRICS if name.is_empty() => {
+            Err(Refusal::new(ErrorCode::InvalidRequest, "Subscription name can't be empty"))
+        }
+        RESOURCE_CLIENT_METRICS => Ok(Target::ClientMetrics(name.to_owned())),
+        RESOURCE_BROKER_LOGGER => {
             let message = "this broker has no configurations of that kind";
             Err(Refusal::new(ErrorCode::InvalidRequest, message))
         }

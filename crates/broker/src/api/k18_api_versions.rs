@@ -20,6 +20,7 @@ use super::{APIS, Api, Call, Reply, serve};
 use crate::core::Core;
 use crate::features::{FEATURES, FEATURES_EPOCH};
 use crate::server::{Answer, Handling};
+use crate::telemetry::Software;
 
 pub(super) const API: Api = Api::whole::<ApiVersionsRequest>(begin);
 
@@ -48,6 +49,12 @@ fn handle(_: &Arc<Core>, call: &Call, request: ApiVersionsRequest) -> Reply<ApiV
         version = %request.client_software_version,
         "client asks for versions"
     );
+    if call.version() >= CLIENT_SOFTWARE_SINCE {
+        let software =
+            Software { name: request.client_software_name, version: request.client_software_version };
+        // What it says first counts: a client does not change its library.
+        let _ = call.caller.software.set(software);
+    }
     let api_keys = APIS.iter().map(|api| offer(api.key, api.versions())).collect();
     let listed = FEATURES.iter().filter(|feature| feature.level_min > 0 || call.version() >= OFF_SINCE);
     let supported_features = listed.map(|feature| SupportedFeatureKey {

@@ -1,4 +1,4 @@
-//! DescribeConfigs (32), versions 1 to 4: configurations of topics, of groups and of this broker. Version 3 brings types and documentation
+//! DescribeConfigs (32), versions 1 to 4: configurations of topics, of groups, of subscriptions to clients' metrics and of this broker. Version 3 brings types and documentation
 //! (KIP-569).
 //!
 //! All values are listed, defaults included, each with its source and, if asked for, synonyms. Of the broker's, those are
@@ -14,8 +14,11 @@ use millstream_wire::messages::describe_configs::{
     DescribeConfigsResult, DescribeConfigsSynonym,
 };
 
-use super::configs::{self, Entry, RESOURCE_BROKER, RESOURCE_BROKER_LOGGER, RESOURCE_GROUP, RESOURCE_TOPIC};
-use super::{Api, Call, Refusal, Reply, group_configs, serve};
+use super::configs::{
+    self, Entry, RESOURCE_BROKER, RESOURCE_BROKER_LOGGER, RESOURCE_CLIENT_METRICS, RESOURCE_GROUP,
+    RESOURCE_TOPIC,
+};
+use super::{Api, Call, Refusal, Reply, client_metrics_configs, group_configs, serve};
 use crate::core::Core;
 
 pub(super) const API: Api = Api::whole::<DescribeConfigsRequest>(|core, call| serve(core, call, handle));
@@ -69,8 +72,16 @@ fn entries(core: &Core, resource: &DescribeConfigsResource) -> Result<Vec<Entry>
         RESOURCE_GROUP if name.is_empty() => {
             Err(Refusal::new(ErrorCode::InvalidRequest, "Group name must not be empty"))
         }
-        RESOURCE_GROUP => Ok(group_configs::entries(&core.group_configs(name), &core.config.consumer_groups)),
-        configs::RESOURCE_CLIENT_METRICS => Ok(Vec::new()),
+        RESOURCE_GROUP => {
+            let set = core.resource_configs(RESOURCE_GROUP, name);
+            Ok(group_configs::entries(&set, &core.config.consumer_groups))
+        }
+        RESOURCE_CLIENT_METRICS if name.is_empty() => {
+            Err(Refusal::new(ErrorCode::InvalidRequest, "Client metrics subscription name must not be empty"))
+        }
+        RESOURCE_CLIENT_METRICS => {
+            Ok(client_metrics_configs::entries(&core.resource_configs(RESOURCE_CLIENT_METRICS, name)))
+        }
         other => Err(Refusal::new(ErrorCode::InvalidRequest, format!("Unsupported resource type: {other}"))),
     }
 }

@@ -1,5 +1,5 @@
-//! ListConfigResources (74), versions 0 to 1: names of what can have configurations (KIP-1142). Version 0 lists client metrics
-//! only, of which there are none.
+//! ListConfigResources (74), versions 0 to 1: names of what can have configurations (KIP-1142). Version 0 lists subscriptions
+//! to clients' metrics only (KIP-714).
 
 use std::sync::Arc;
 
@@ -42,11 +42,10 @@ fn handle(
             ),
             RESOURCE_BROKER | RESOURCE_BROKER_LOGGER => config_resources
                 .push(ConfigResource { resource_name: core.config.node_id.to_string(), resource_type }),
-            RESOURCE_GROUP => {
+            RESOURCE_GROUP | RESOURCE_CLIENT_METRICS => {
                 let state = core.store.metadata().state();
-                let groups = state.resource_configs.keys().filter(|resource| resource.kind == RESOURCE_GROUP);
-                let named =
-                    groups.map(|group| ConfigResource { resource_name: group.name.clone(), resource_type });
+                let set = state.resource_configs.keys().filter(|resource| resource.kind == resource_type);
+                let named = set.map(|set| ConfigResource { resource_name: set.name.clone(), resource_type });
                 config_resources.extend(named);
             }
             _ => {}

@@ -12,6 +12,7 @@ mod one_node;
 mod pitfalls;
 mod quotas;
 mod records;
+mod telemetry;
 mod transactions;
 
 use std::path::Path;

@@ -103,7 +103,12 @@ pub(super) fn encode(core: &Core, encoder: &mut DescriptorEncoder<'_>) -> Result
     encode_transactions(core, encoder)
 }
 
-fn number(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Result<(), Error> {
+pub(super) fn number(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> Result<(), Error> {
     let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
     gauge(value).encode(metric)
 }

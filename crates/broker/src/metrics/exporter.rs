@@ -93,6 +93,7 @@ impl Collector for Exporter {
         encode_topics(&core, &table, &mut encoder)?;
         encode_groups(&core, &table, &mut encoder)?;
         super::coordinators::encode(&core, &mut encoder)?;
+        super::clients::encode(&core, &mut encoder)?;
         super::jmx::encode(&core, &table, &mut encoder)
     }
 }

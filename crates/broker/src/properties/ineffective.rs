@@ -252,7 +252,6 @@ pub(super) static NAMES: &[&str] = &[
     "ssl.truststore.location",
     "ssl.truststore.password",
     "ssl.truststore.type",
-    "telemetry.max.bytes",
     "transaction.partition.verification.enable",
     "transaction.state.log.load.buffer.size",
     "transaction.state.log.segment.bytes",

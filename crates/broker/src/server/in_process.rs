@@ -36,7 +36,7 @@ pub struct InProcessConnection {
 pub(crate) fn connect(core: &Arc<Core>) -> InProcessConnection {
     let (requests, incoming) = mpsc::channel(QUEUED_FRAMES_MAX);
     let (outgoing, responses) = mpsc::channel(QUEUED_FRAMES_MAX);
-    let caller = Caller { host: "in-process".to_owned(), listener: 0 };
+    let caller = Caller::new("in-process".to_owned(), 0, 0);
     let session = Session::new(Arc::clone(core), caller);
     let budget = ByteBudget::new(core.config.connection_in_flight_bytes_max);
     let connection = Connection { core: Arc::clone(core), session, budget, incoming, outgoing };

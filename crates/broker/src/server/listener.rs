@@ -107,7 +107,7 @@ pub(crate) async fn serve(listener: BoundListener, index: usize, core: Arc<Core>
                 };
                 core.metrics.connections_accepted.inc();
                 prepare(&stream);
-                let caller = Caller { host, listener: index };
+                let caller = Caller::new(host, peer.port(), index);
                 core.spawn(tcp::serve(stream, Arc::clone(&core), caller, admitted));
             }
             Err(error) => {

@@ -1,4 +1,4 @@
-//! Configurations of topics.
+//! Configurations of topics, of groups and of subscriptions to metrics.
 
 use millstream_wire::messages::alter_configs::{self, AlterConfigsRequest};
 use millstream_wire::messages::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource};
@@ -12,6 +12,7 @@ use crate::connection::Connection;
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const CLIENT_METRICS: i8 = 16;
 const GROUP: i8 = 32;
 
 fn describing(resources: Vec<(i8, &str, Option<Vec<&str>>)>) -> DescribeConfigsRequest {
@@ -167,4 +168,45 @@ fn replacements(connection: &mut Connection) {
         "after the replacement",
         vec![(TOPIC, "c", Some(vec!["retention.ms", "max.message.bytes"]))],
     );
+}
+
+/// Subscriptions to metrics of clients.
+pub(crate) fn client_metrics(connection: &mut Connection) {
+    let everything = || vec![(CLIENT_METRICS, "m", None)];
+    describe(connection, "of a subscription that is not there", everything());
+    describe(connection, "of a subscription without a name", vec![(CLIENT_METRICS, "", None)]);
+    let change = |name: &str, changes: &[Change]| alter(CLIENT_METRICS, name, changes);
+    let (set, delete, append, subtract) = (0, 1, 2, 3);
+    let steps: &[(&str, &[Change])] = &[
+        ("set", &[("interval.ms", set, Some("1000")), ("metrics", set, Some("org.apache.kafka.producer."))]),
+        ("set a match", &[("match", set, Some("client_id = a.*, client_software_name=b"))]),
+        ("append", &[("metrics", append, Some("org.apache.kafka.consumer."))]),
+        ("append what is there", &[("metrics", append, Some("org.apache.kafka.consumer."))]),
+        ("subtract", &[("metrics", subtract, Some("org.apache.kafka.producer."))]),
+        ("set too little", &[("interval.ms", set, Some("99"))]),
+        ("set too much", &[("interval.ms", set, Some("3600001"))]),
+        ("set nonsense", &[("interval.ms", set, Some("soon"))]),
+        ("set a match without a value", &[("match", set, Some("client_id"))]),
+        ("set a match with an empty value", &[("match", set, Some("client_id="))]),
+        ("set a match with two values", &[("match", set, Some("client_id=a=b"))]),
+        ("set a match of an unknown attribute", &[("match", set, Some("colour=red"))]),
+        ("set a match that is no pattern", &[("match", set, Some("client_id=("))]),
+        ("set the same metrics twice", &[("metrics", set, Some("a,a"))]),
+        ("set to null", &[("interval.ms", set, None)]),
+        ("set an unknown one", &[("no.such.config", set, Some("1"))]),
+        ("delete an unknown one", &[("no.such.config", delete, None)]),
+        ("append to a number", &[("interval.ms", append, Some("1"))]),
+    ];
+    for (what, changes) in steps {
+        connection.ask(&format!("{what}, of a subscription"), 1, &change("m", changes));
+    }
+    connection.ask("of a subscription without a name", 1, &change("", &[("interval.ms", set, Some("1000"))]));
+    let all = ListConfigResourcesRequest { resource_types: vec![CLIENT_METRICS] };
+    connection.ask_until("subscriptions", 1, &all, |answer| !answer.config_resources.is_empty());
+    connection.ask("subscriptions", 0, &ListConfigResourcesRequest::default());
+    describe(connection, "of a subscription that is there", everything());
+    let gone: &[Change] =
+        &[("interval.ms", delete, None), ("metrics", delete, None), ("match", delete, None)];
+    connection.ask("delete all, of a subscription", 1, &change("m", gone));
+    connection.ask_until("subscriptions", 1, &all, |answer| answer.config_resources.is_empty());
 }

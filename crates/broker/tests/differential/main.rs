@@ -29,6 +29,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("topics", admin::topics),
     ("topic configs", configs::configs),
     ("group configs", configs::group_configs),
+    ("subscriptions to metrics", configs::client_metrics),
     ("quotas", quotas::quotas),
     ("throttles", quotas::throttles),
     ("produce", records::produce),

@@ -65,6 +65,8 @@ async fn every_version_of_every_api_answers_an_empty_request() {
     sweep::<m::describe_cluster::DescribeClusterRequest>(client).await;
     sweep::<m::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest>(client).await;
     sweep::<m::consumer_group_describe::ConsumerGroupDescribeRequest>(client).await;
+    sweep::<m::get_telemetry_subscriptions::GetTelemetrySubscriptionsRequest>(client).await;
+    sweep::<m::push_telemetry::PushTelemetryRequest>(client).await;
     sweep::<m::list_config_resources::ListConfigResourcesRequest>(client).await;
     sweep::<m::describe_topic_partitions::DescribeTopicPartitionsRequest>(client).await;
     for version in FetchRequest::VERSIONS.min..=FetchRequest::VERSIONS.max {
