@@ -35,7 +35,8 @@ impl File for RealFile {
 
     fn write_vectored_at(&self, buffers: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
         match buffers {
-            [single] => self.0.write_at(single, position),
+            // Not by the C library, which makes each call a point where threads may be cancelled: small appends feel it.
+            [single] => Ok(rustix::io::pwrite(&self.0, single, position)?),
             _ => Ok(rustix::io::pwritev(&self.0, buffers, position)?),
         }
     }
