@@ -1,7 +1,7 @@
 //! The whole broker on the simulated file system: everything below the sockets, stopped at every operation of its disk, again and again.
 //!
 //! Each seed is one data directory that lives through several brokers. Clients in the process produce (plain, idempotent, in transactions),
-//! commit offsets, create and delete topics and change configurations, while checkpoints, retention and compaction run; then the power
+//! commit offsets, are members of groups, create, grow, empty and delete topics and change configurations, while checkpoints, retention and compaction run; then the power
 //! fails inside an operation, or the disk does, and the next broker is asked for everything that clients were told. The fsync policy is
 //! `group`. What must hold:
 //!
@@ -11,7 +11,8 @@
 //! - committed offsets are the last acknowledged ones, or later ones that were asked for;
 //! - a batch of an idempotent producer that is sent again after a crash is in the log once;
 //! - producer ids have one owner, and an epoch of one is given once;
-//! - topics and configurations are as acknowledged.
+//! - whoever was told that he is a member of a group still is one, in the same generation;
+//! - topics, their partitions and configurations are as acknowledged; deleted records stay deleted, and so do a deleted topic's offsets.
 //!
 //! Disks are worked by hand ([`crate::storage::DisksByHand`]), so a seed is one order of events but for the order in which hash maps give their
 //! entries; its number repeats most failures, and all of them after a few tries:
@@ -24,18 +25,22 @@
 
 mod client;
 mod machine;
+mod member;
+mod offset;
 mod reader;
+mod sweep;
 mod topics;
 mod worker;
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures_util::future::{join, join4};
+use futures_util::future::{join, join5};
 use millstream_log::fs::sim::{Fault, SplitMix};
 
 use client::{Client, Identities};
 use machine::{Machine, Running};
+use member::Member;
 use reader::{Found, Reader};
 use topics::TopicKeeper;
 use worker::Worker;
@@ -50,11 +55,17 @@ struct Story {
     seed: u64,
     machine: Machine,
     random: SplitMix,
+    clients: Clients,
+    crashes: u64,
+}
+
+/// Everybody who uses the broker.
+struct Clients {
     workers: [Worker; 2],
     keeper: TopicKeeper,
+    members: [Member; 2],
     reader: Reader,
     identities: Identities,
-    crashes: u64,
 }
 
 impl Story {
@@ -64,10 +75,13 @@ impl Story {
         Self {
             seed,
             machine: Machine::new(part()),
-            workers: [Worker::new(0, part()), Worker::new(1, part())],
-            keeper: TopicKeeper::new(part()),
-            reader: Reader::new(part()),
-            identities: Identities::default(),
+            clients: Clients {
+                workers: [Worker::new(0, part()), Worker::new(1, part())],
+                keeper: TopicKeeper::new(part()),
+                members: Member::both(part()),
+                reader: Reader::new(part()),
+                identities: Identities::default(),
+            },
             random,
             crashes: 0,
         }
@@ -82,15 +96,15 @@ impl Story {
         }
         let story = format!("seed {}, life {life}, {fault:?}", self.seed);
         let close = self.random.below(5) == 0;
-        let Self { machine, workers, keeper, reader, identities, .. } = self;
-        let (fs, random) = (machine.fs.clone(), &mut self.random);
+        let Self { machine, clients, random, .. } = self;
+        let fs = machine.fs.clone();
         let played = machine.run(async |running| {
-            check(running, workers, keeper, reader, identities, &story).await;
+            clients.check(running, &story).await;
             if let Some((after, fault)) = fault {
                 tracing::info!(after, ?fault, "clients come");
                 fs.inject(after, fault);
             }
-            play(running, workers, keeper, reader, identities, random).await;
+            clients.play(running, random).await;
             if !fs.is_stopped() && close {
                 running.pump.settle().await;
                 running.close = true;
@@ -116,8 +130,8 @@ impl Story {
             self.live(life, Some((after, fault)));
         }
         self.live(LIVES, None);
-        let [first, second] = self.workers.each_ref().map(Worker::tally);
-        [self.crashes, first[0] + second[0], first[1] + second[1]]
+        let [records, transactions] = self.clients.tally();
+        [self.crashes, records, transactions]
     }
 }
 
@@ -129,59 +143,58 @@ impl Drop for Story {
     }
 }
 
-/// Clients work side by side until they are done, or nobody answers any more.
-async fn play(
-    running: &mut Running,
-    workers: &mut [Worker; 2],
-    keeper: &mut TopicKeeper,
-    reader: &mut Reader,
-    identities: &Identities,
-    random: &mut SplitMix,
-) {
-    let [first, second] = workers;
-    let mut clients = [(); 4].map(|()| Client::connect(&running.broker));
-    let [one, two, three, four] = &mut clients;
-    let core = running.broker.core.clone();
-    let steps = 5 + random.below(40);
-    let all = join4(
-        first.work(one, identities, steps),
-        second.work(two, identities, steps),
-        keeper.work(three, &core, steps / 2),
-        reader.work(four, steps / 2),
-    );
-    let finished = running.pump.drive(all).await;
-    assert!(finished.is_some() || running.pump.is_stopped(), "somebody was never answered");
-}
+impl Clients {
+    /// They work side by side until they are done, or nobody answers any more.
+    async fn play(&mut self, running: &mut Running, random: &mut SplitMix) {
+        let Self { workers: [first, second], keeper, members: [classic, consumer], reader, identities } =
+            self;
+        let mut connections = [(); 6].map(|()| Client::connect(&running.broker));
+        let [one, two, three, four, five, six] = &mut connections;
+        let core = running.broker.core.clone();
+        let steps = 5 + random.below(40);
+        let all = join5(
+            first.work(one, identities, steps),
+            second.work(two, identities, steps),
+            keeper.work(three, &core, steps / 2),
+            reader.work(four, steps / 2),
+            join(classic.work(five, steps / 3), consumer.work(six, steps / 3)),
+        );
+        let finished = running.pump.drive(all).await;
+        assert!(finished.is_some() || running.pump.is_stopped(), "somebody was never answered");
+    }
 
-/// Asks a broker that has just started for everything.
-async fn check(
-    running: &mut Running,
-    workers: &mut [Worker; 2],
-    keeper: &mut TopicKeeper,
-    reader: &mut Reader,
-    identities: &Identities,
-    story: &str,
-) {
-    let mut client = Client::connect(&running.broker);
-    let core = running.broker.core.clone();
-    let [first, second] = workers;
-    let checked = running.pump.drive(async {
-        keeper.check(&mut client, &core, story).await;
-        let found = Found::read(&mut client, story).await;
-        reader.check_shown(&found, story);
-        first.check_records(&found, false, story);
-        second.check_records(&found, false, story);
-        let mut other = Client::connect(&running.broker);
-        join(first.settle(&mut client, identities, story), second.settle(&mut other, identities, story))
-            .await;
-        let found = Found::read_stable(&mut client, story).await;
-        reader.check_shown(&found, story);
-        for worker in [first, second] {
-            worker.check_records(&found, true, story);
-            worker.check_offsets(&mut client, story).await;
-        }
-    });
-    assert!(checked.await.is_some(), "{story}: a question was never answered");
+    /// Asks a broker that has just started for everything.
+    async fn check(&mut self, running: &mut Running, story: &str) {
+        let Self { workers: [first, second], keeper, members, reader, identities } = self;
+        let mut client = Client::connect(&running.broker);
+        let core = running.broker.core.clone();
+        let checked = running.pump.drive(async {
+            keeper.check(&mut client, &core, story).await;
+            let found = Found::read(&mut client, story).await;
+            reader.check_shown(&found, story);
+            first.check_records(&found, false, story);
+            second.check_records(&found, false, story);
+            let mut other = Client::connect(&running.broker);
+            let settled = first.settle(&mut client, identities, story);
+            join(settled, second.settle(&mut other, identities, story)).await;
+            let found = Found::read_stable(&mut client, story).await;
+            reader.check_shown(&found, story);
+            for worker in [first, second] {
+                worker.check_records(&found, true, story);
+                worker.check_offsets(&mut client, story).await;
+            }
+            for member in members {
+                member.check(&mut client, story).await;
+            }
+        });
+        assert!(checked.await.is_some(), "{story}: a question was never answered");
+    }
+
+    /// Records that are known to be in the log, and transactions that are known to be committed.
+    fn tally(&self) -> [u64; 2] {
+        let [first, second] = self.workers.each_ref().map(Worker::tally);
+        [first[0] + second[0], first[1] + second[1]]
+    }
 }
 
 /// Plays seeds on two threads: `default`, or what `MILLSTREAM_CRASH_SEEDS` says (`COUNT`, or `FROM..TO`). Says what became of them, and sees to

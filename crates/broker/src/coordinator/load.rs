@@ -7,8 +7,9 @@ use millstream_wire::ErrorCode;
 
 use super::classic::ClassicGroup;
 use super::consumer::ConsumerGroup;
+use super::offsets::CommittedOffset;
 use super::records::OffsetsRecord;
-use super::shard::{LoadState, Shard};
+use super::shard::{Groups, LoadState, Shard};
 use super::{AppendDone, Group, GroupCoordinator, GroupKind, Replayed};
 
 impl GroupCoordinator {
@@ -24,6 +25,7 @@ impl GroupCoordinator {
         let Some(shard) = usize::try_from(partition).ok().and_then(|index| self.shards.get(index)) else {
             return;
         };
+        let _loading = Loading(shard);
         let (mut replay, begun) = (Replay::default(), self.now().instant);
         let outcome = self.log.replay(partition, &mut |replayed| replay.apply(replayed));
         if let Err(error) = outcome {
@@ -58,9 +60,26 @@ impl GroupCoordinator {
             }
             groups.insert(group_id, Group { kind: GroupKind::Classic(group), offsets: restored.offsets });
         }
-        drop(groups);
+        self.forget_gone_topics(shard, &groups);
         self.counts.load_times.record(self.now().instant.saturating_duration_since(begun));
+        // Before the groups are let go of: whoever deletes a topic from now on forgets its offsets here.
         shard.set_load_state(LoadState::Loaded);
+    }
+
+    /// Takes back what was committed for topics that are gone, others of the same name or none: the last process ended before it did.
+    fn forget_gone_topics(self: &Arc<Self>, shard: &Shard, groups: &Groups) {
+        let topics = self.topics.topics();
+        let is_gone = |topic: &str, committed: &CommittedOffset| match topics.id_of(topic) {
+            Some(id) => committed.is_of_another_topic_than(id),
+            None => true,
+        };
+        for (group_id, group) in groups {
+            let places = group.offsets.places_where(&is_gone);
+            if !places.is_empty() {
+                tracing::info!(group_id, ?places, "offsets of deleted topics are taken back");
+                self.take_back_offsets(shard, group_id, places, Box::new(|_| {}));
+            }
+        }
     }
 
     fn restore_consumer(&self, groups: &mut HashMap<String, Group>, group_id: String, restored: Restored) {
@@ -104,11 +123,14 @@ impl GroupCoordinator {
 
     /// Takes back what groups have committed for a topic that is deleted.
     pub(crate) fn forget_topic(self: &Arc<Self>, topic: &str) {
-        for shard in self.shards.iter().filter(|shard| shard.is_loaded()) {
+        for shard in &self.shards {
             let groups = shard.groups.lock();
+            if !shard.is_loaded() {
+                // Whoever loads it sees which topics there are.
+                continue;
+            }
             for (group_id, group) in groups.iter() {
-                let places = group.offsets.places().into_iter().filter(|(name, _)| name == topic);
-                let places: Vec<_> = places.collect();
+                let places = group.offsets.places_where(&|name, _| name == topic);
                 if !places.is_empty() {
                     self.take_back_offsets(shard, group_id, places, Box::new(|_| {}));
                 }
@@ -151,6 +173,22 @@ impl GroupCoordinator {
             done(outcome);
         };
         self.append(shard, &tombstones, Box::new(written));
+    }
+}
+
+/// A shard that is being loaded. A defect on the way must not leave those who ask for its groups without an answer for ever.
+struct Loading<'a>(&'a Shard);
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        if self.0.load_state() == LoadState::Loading {
+            let partition = self.0.partition;
+            tracing::error!(
+                partition,
+                "loading a partition of __consumer_offsets panicked; its groups are not served"
+            );
+            self.0.set_load_state(LoadState::Failed(ErrorCode::UnknownServerError));
+        }
     }
 }
 

@@ -25,6 +25,13 @@ pub(crate) struct CommittedOffset {
     pub(crate) topic_id: Uuid,
 }
 
+impl CommittedOffset {
+    /// Whether it is known to be for another topic than that of `topic_id`, which has its name.
+    pub(crate) fn is_of_another_topic_than(&self, topic_id: Uuid) -> bool {
+        !self.topic_id.is_nil() && self.topic_id != topic_id
+    }
+}
+
 /// Committed offsets by topic and partition.
 #[derive(Debug, Default)]
 pub(crate) struct GroupOffsets {
@@ -151,13 +158,17 @@ impl GroupOffsets {
 
     /// Every topic and partition with an offset, be it pending.
     pub(crate) fn places(&self) -> Vec<(String, i32)> {
-        let committed = self.topics.iter().flat_map(|(topic, partitions)| {
-            partitions.keys().map(move |&partition| (topic.clone(), partition))
+        self.places_where(&|_, _| true)
+    }
+
+    /// Topics and partitions with an offset, be it pending, of which something is true.
+    pub(crate) fn places_where(&self, is_so: &dyn Fn(&str, &CommittedOffset) -> bool) -> Vec<(String, i32)> {
+        let pending = self.pending.values().flatten();
+        let places = self.topics.iter().chain(pending).flat_map(|(topic, partitions)| {
+            let chosen = partitions.iter().filter(move |(_, placed)| is_so(topic, &placed.committed));
+            chosen.map(move |(&partition, _)| (topic.clone(), partition))
         });
-        let pending = self.pending.values().flatten().flat_map(|(topic, partitions)| {
-            partitions.keys().map(move |&partition| (topic.clone(), partition))
-        });
-        committed.chain(pending).collect::<BTreeSet<_>>().into_iter().collect()
+        places.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The places whose offsets have grown too old (KIP-211).

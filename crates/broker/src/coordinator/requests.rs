@@ -328,12 +328,18 @@ impl GroupCoordinator {
         }
         let places = request.places;
         let offsets = groups.get(group_id).map(|group| &group.offsets);
+        let topics = self.topics.topics();
+        // What was committed as the topic was being deleted says nothing of a new one of its name.
+        let counts = |topic: &str, committed: &CommittedOffset| {
+            topics.id_of(topic).is_none_or(|id| !committed.is_of_another_topic_than(id))
+        };
         let mut fetched = Vec::new();
         match places {
             Some(places) => {
                 for (topic, partitions) in places {
                     for partition in partitions {
-                        let committed = offsets.and_then(|offsets| offsets.get(&topic, partition)).cloned();
+                        let committed = offsets.and_then(|offsets| offsets.get(&topic, partition));
+                        let committed = committed.filter(|committed| counts(&topic, committed)).cloned();
                         let is_unstable =
                             offsets.is_some_and(|offsets| offsets.is_unstable(&topic, partition));
                         let topic = topic.clone();
@@ -344,7 +350,8 @@ impl GroupCoordinator {
             None => {
                 let Some(offsets) = offsets else { return Ok(fetched) };
                 for (topic, partitions) in offsets.topics() {
-                    fetched.extend(partitions.map(|(partition, committed)| FetchedOffset {
+                    let counting = partitions.filter(|(_, committed)| counts(topic, committed));
+                    fetched.extend(counting.map(|(partition, committed)| FetchedOffset {
                         topic: topic.to_owned(),
                         partition,
                         committed: Some(committed.clone()),

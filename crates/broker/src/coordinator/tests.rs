@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use super::*;
 
@@ -67,7 +68,8 @@ impl Model {
         let now = Arc::new(Mutex::new(Now { instant: Instant::now(), wall_ms }));
         let clock = Arc::clone(&now);
         let offsets_log = Arc::clone(&log) as Arc<dyn CoordinatorLog>;
-        let topics = Arc::new(consumer::tests::FakeTopics::default());
+        let topics = ["t", "t2", "old", "new"].map(|name| (name, 1));
+        let topics = Arc::new(consumer::tests::FakeTopics::with(&topics));
         let coordinator =
             GroupCoordinator::new(config, 50, offsets_log, topics, Arc::new(move || *clock.lock()));
         for partition in 0..50 {
@@ -89,9 +91,19 @@ impl Model {
         topic: &str,
         offset: i64,
     ) -> tokio::task::JoinHandle<Result<Vec<ErrorCode>, ErrorCode>> {
+        self.commit_with_id(group, topic, Uuid::nil(), offset)
+    }
+
+    fn commit_with_id(
+        &self,
+        group: &str,
+        topic: &str,
+        topic_id: Uuid,
+        offset: i64,
+    ) -> tokio::task::JoinHandle<Result<Vec<ErrorCode>, ErrorCode>> {
         let commit = CommitOffset {
             topic: topic.to_owned(),
-            topic_id: uuid::Uuid::nil(),
+            topic_id,
             partition: 0,
             offset,
             leader_epoch: -1,
@@ -215,4 +227,51 @@ async fn an_unreadable_record_is_passed_over() {
     model.log.state.lock().records.push((partition, garbage));
     model.commit("g", "t", 2).await;
     assert_eq!(model.restart().committed("g", "t").await, Some(2));
+}
+
+/// A broker that ended between the deletion of a topic and the tombstones of its offsets gave them to the next topic of that name.
+#[tokio::test(flavor = "multi_thread")]
+async fn offsets_of_a_topic_that_is_gone_are_taken_back_by_the_next_start() {
+    let model = Model::new(Arc::default(), 0);
+    let of_another = model.commit_with_id("g", "t", Uuid::from_u128(99), 5);
+    model.log.acknowledge();
+    of_another.await.unwrap().unwrap();
+    assert_eq!(model.committed("g", "t").await, None, "nor are they shown before");
+    model.commit("g", "gone", 6).await;
+    model.commit("g", "t2", 7).await;
+    let next = model.restart();
+    model.log.acknowledge();
+    for model in [&next, &next.restart()] {
+        assert_eq!(model.committed("g", "gone").await, None);
+        assert_eq!(model.committed("g", "t").await, None);
+        assert_eq!(model.committed("g", "t2").await, Some(7));
+        let all = FetchRequest { member_id: None, member_epoch: -1, places: None };
+        assert_eq!(model.coordinator.fetch_offsets("g", all).await.unwrap().len(), 1);
+    }
+}
+
+/// A log whose reading is a defect.
+struct BrokenLog;
+
+impl CoordinatorLog for BrokenLog {
+    fn append(&self, _: i32, _: CoordinatorBatch, done: AppendDone) {
+        done(Err(ErrorCode::UnknownServerError));
+    }
+
+    fn replay(&self, _: i32, _: &mut dyn FnMut(Replayed<'_>)) -> Result<(), ErrorCode> {
+        panic!("a defect");
+    }
+}
+
+/// Everybody who asked for a group of such a partition waited for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_whose_loading_panics_answers_with_an_error() {
+    let model = Model::new(Arc::default(), 0);
+    let (config, topics) = (model.coordinator.config.clone(), Arc::clone(&model.coordinator.topics));
+    let clock = Arc::clone(&model.coordinator.clock);
+    let broken = GroupCoordinator::new(config, 1, Arc::new(BrokenLog), topics, clock);
+    let loader = Arc::clone(&broken);
+    std::thread::spawn(move || loader.load_shard(0)).join().unwrap_err();
+    let all = FetchRequest { member_id: None, member_epoch: -1, places: None };
+    assert_eq!(broken.fetch_offsets("g", all).await.unwrap_err(), ErrorCode::UnknownServerError);
 }

@@ -16,6 +16,9 @@ use crate::{Broker, InProcessConnection};
 /// The topic that everybody writes to, of two partitions.
 pub(super) const TOPIC: &str = "t";
 
+/// How often a question is repeated after a start until what was decided before is done.
+pub(super) const TRIES: usize = 100;
+
 pub(super) struct Client {
     connection: InProcessConnection,
     correlation_id: i32,

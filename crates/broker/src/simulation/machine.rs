@@ -1,16 +1,18 @@
 //! The machine that a simulated broker runs on: its disk, its clock, and whatever its threads would do.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::task::Poll;
+use std::time::Duration;
 
 use millstream_log::fs::sim::{SimFileSystem, SplitMix};
 use millstream_log::{Clock, CompactionOptions, FsyncPolicy, HeldClock, LogStore, StoreOptions};
 
 use crate::broker::open_store;
 use crate::storage::{DiskThreads, DisksByHand};
-use crate::{Broker, BrokerConfig};
+use crate::{Broker, BrokerConfig, BrokerError};
 
 /// Turns without anything to do after which whoever waits is forgotten.
 const IDLE_TURNS_MAX: u32 = 400;
@@ -46,14 +48,17 @@ impl Machine {
 
     /// Starts a broker and lets `act` use it; false if it did not start. What is left of it afterwards is gone, as in a crash.
     pub(super) fn run(&mut self, act: impl AsyncFnOnce(&mut Running)) -> bool {
+        let panics = panics_here();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let Some(mut running) = self.start().await else { return false };
             act(&mut running).await;
+            assert_eq!(panics_here(), panics, "something panicked");
             if running.close {
                 let Running { broker, .. } = running;
                 // Where the disk fails now, it was no stop in order, and the next start recovers.
-                _ = broker.shutdown().await;
+                let stopped = broker.shutdown().await;
+                assert!(!matches!(stopped, Err(BrokerError::DiskThreadLost)), "the stop panicked");
             }
             true
         })
@@ -72,7 +77,7 @@ impl Machine {
         let store = match open_store(&config, platform) {
             Ok(store) => store,
             Err(error) => {
-                assert!(self.fs.is_stopped(), "the data directory does not open: {error}");
+                assert!(self.fs.has_struck(), "the data directory does not open: {error}");
                 return None;
             }
         };
@@ -81,8 +86,18 @@ impl Machine {
         let (fs, clock) = (self.fs.clone(), self.clock.clone());
         let mut pump = Pump { disks, store: store.clone(), fs, clock, random };
         let clock: Arc<dyn Clock> = self.clock.clone();
-        let broker = pump.drive(Broker::run(config, Vec::new(), store, threads, clock)).await?.unwrap();
-        Some(Running { broker, pump, close: false })
+        let started = pump.drive(Broker::run(config, Vec::new(), store, threads, clock)).await;
+        match started {
+            Some(Ok(broker)) => Some(Running { broker, pump, close: false }),
+            Some(Err(error)) => {
+                assert!(self.fs.has_struck(), "the broker does not start: {error}");
+                None
+            }
+            None => {
+                assert!(self.fs.is_stopped(), "the broker never starts");
+                None
+            }
+        }
     }
 }
 
@@ -134,6 +149,23 @@ fn config() -> BrokerConfig {
         topic_defaults: topic_defaults.into(),
         compaction: CompactionOptions { map_bytes: 1 << 16, ..CompactionOptions::default() },
         auto_create_topics: false,
+        group_initial_rebalance_delay: Duration::ZERO,
         ..BrokerConfig::new("data")
     }
+}
+
+/// How many panics this thread has seen: what runs in tasks and in jobs of disks hides its own.
+fn panics_here() -> u64 {
+    thread_local! {
+        static PANICS: Cell<u64> = const { Cell::new(0) };
+    }
+    static COUNTED: Once = Once::new();
+    COUNTED.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANICS.set(PANICS.get() + 1);
+            before(panic);
+        }));
+    });
+    PANICS.get()
 }

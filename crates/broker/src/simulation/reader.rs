@@ -68,7 +68,19 @@ pub(super) async fn fetch(
     partition: i32,
     isolation_level: i8,
 ) -> Option<Result<PartitionData, millstream_wire::ErrorCode>> {
-    let partition = FetchPartition { partition, partition_max_bytes: 1 << 24, ..FetchPartition::default() };
+    fetch_from(client, topic, partition, 0, isolation_level).await
+}
+
+/// As [`fetch`], of a partition that may not begin at 0.
+pub(super) async fn fetch_from(
+    client: &mut Client,
+    topic: &str,
+    partition: i32,
+    fetch_offset: i64,
+    isolation_level: i8,
+) -> Option<Result<PartitionData, millstream_wire::ErrorCode>> {
+    let partition =
+        FetchPartition { partition, fetch_offset, partition_max_bytes: 1 << 24, ..FetchPartition::default() };
     let topic = FetchTopic { topic: topic.into(), partitions: vec![partition], ..FetchTopic::default() };
     let request =
         FetchRequest { max_bytes: 1 << 24, isolation_level, topics: vec![topic], ..FetchRequest::default() };

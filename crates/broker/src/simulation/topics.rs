@@ -1,44 +1,28 @@
-//! A client that creates, fills, changes and deletes topics, and everything that a broker does by itself now and then.
+//! A client that creates, fills, grows, changes and deletes topics, and everything that a broker does by itself now and then.
+
+mod model;
 
 use std::sync::Arc;
 
 use millstream_log::fs::sim::SplitMix;
-use millstream_wire::messages::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
-use millstream_wire::messages::delete_topics::DeleteTopicsRequest;
-use millstream_wire::messages::incremental_alter_configs::{
-    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
-};
-use millstream_wire::records::ProducerStamp;
-use uuid::Uuid;
 
-use super::client::{Client, TOPIC, assert_retriable, batch, result};
-use super::reader::{delivered, fetch};
+use super::client::{Client, TOPIC};
 use crate::core::Core;
+pub(super) use model::Change;
+use model::{Model, create};
 
-/// A configuration that changes nothing else in these short lives.
-const CONFIG: &str = "retention.bytes";
-
-/// Whether a topic is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Presence {
-    No,
-    Yes(Uuid),
-    /// It was asked to be created.
-    MaybeCreated,
-    /// It was asked to be deleted.
-    MaybeDeleted(Uuid),
+/// What a broker does by itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Chore {
+    WriteCheckpoints,
+    ApplyRetention,
+    RemoveDiscarded,
+    Compact,
+    Transactions,
+    ExpireOffsets,
 }
 
-#[derive(Debug)]
-struct Model {
-    name: &'static str,
-    presence: Presence,
-    /// What the configuration may be; one value unless a change was not answered.
-    configs: Vec<i64>,
-    /// Serials and offsets, where told.
-    sent: Vec<(u64, Option<i64>)>,
-}
-
+/// Those topics come and go, and the one that everybody writes to stays.
 pub(super) struct TopicKeeper {
     random: SplitMix,
     next: u64,
@@ -47,20 +31,32 @@ pub(super) struct TopicKeeper {
 
 impl TopicKeeper {
     pub(super) fn new(random: SplitMix) -> Self {
-        let topics = ["short-lived", "other"].map(|name| Model {
-            name,
-            presence: Presence::No,
-            configs: Vec::new(),
-            sent: Vec::new(),
-        });
-        Self { random, next: 1, topics }
+        Self { random, next: 1, topics: [Model::new("short-lived", false), Model::new("compacted", true)] }
     }
 
     pub(super) async fn work(&mut self, client: &mut Client, core: &Arc<Core>, steps: u64) {
         for _ in 0..steps {
-            let done = match self.random.below(3) {
-                0 => self.maintain(core).await,
-                _ => self.change(client).await,
+            let done = if self.random.below(3) == 0 {
+                let chore = match self.random.below(6) {
+                    0 => Chore::WriteCheckpoints,
+                    1 => Chore::ApplyRetention,
+                    2 => Chore::RemoveDiscarded,
+                    3 => Chore::Compact,
+                    4 => Chore::Transactions,
+                    _ => Chore::ExpireOffsets,
+                };
+                self.maintain(core, chore).await
+            } else {
+                let change = match self.random.below(12) {
+                    0 => Change::Delete,
+                    1 => Change::Configure,
+                    2 => Change::Grow,
+                    3 | 4 => Change::DeleteRecords,
+                    5 | 6 => Change::CommitOffset,
+                    _ => Change::Write,
+                };
+                let topic = self.random.below(2) as usize;
+                self.change(client, topic, change).await
             };
             if done.is_none() {
                 return;
@@ -68,29 +64,24 @@ impl TopicKeeper {
         }
     }
 
-    async fn maintain(&mut self, core: &Arc<Core>) -> Option<()> {
-        let (choice, context) = (self.random.below(6), Arc::clone(core));
-        let work = move || match choice {
-            0 => drop(context.store.write_checkpoints()),
-            1 => drop(context.store.apply_retention()),
-            2 => drop(context.store.remove_discarded()),
-            3 => _ = context.store.compact(),
-            4 => context.transactions.on_time(),
-            _ => context.groups.expire(),
+    /// Does one of the broker's chores; none when the broker is gone.
+    pub(super) async fn maintain(&mut self, core: &Arc<Core>, chore: Chore) -> Option<()> {
+        let context = Arc::clone(core);
+        let work = move || match chore {
+            Chore::WriteCheckpoints => drop(context.store.write_checkpoints()),
+            Chore::ApplyRetention => drop(context.store.apply_retention()),
+            Chore::RemoveDiscarded => drop(context.store.remove_discarded()),
+            Chore::Compact => _ = context.store.compact(),
+            Chore::Transactions => context.transactions.on_time(),
+            Chore::ExpireOffsets => context.groups.expire(),
         };
         core.disks.run(work).await.ok()
     }
 
-    async fn change(&mut self, client: &mut Client) -> Option<()> {
+    /// Changes one of the two topics, which is created if need be; none when nobody answers any more.
+    pub(super) async fn change(&mut self, client: &mut Client, topic: usize, change: Change) -> Option<()> {
         self.next += 1;
-        let (number, topic) = (self.next, &mut self.topics[self.random.below(2) as usize]);
-        match (topic.presence, self.random.below(8)) {
-            (Presence::No, _) => topic.create(client, number).await,
-            (Presence::Yes(id), 0) => topic.delete(client, id).await,
-            (Presence::Yes(_), 1 | 2) => topic.change_config(client, number).await,
-            (Presence::Yes(_), _) => topic.write(client, number).await,
-            _ => Some(()),
-        }
+        self.topics[topic].change(client, change, self.next, &mut self.random).await
     }
 
     /// Compares the topics with what was told, and creates the one that everybody writes to where it is missing.
@@ -99,119 +90,16 @@ impl TopicKeeper {
             topic.check(client, core, story).await;
         }
         if core.store.topic(TOPIC).is_none() {
-            let created = create(client, TOPIC, 2, 0).await.unwrap();
+            let created = self.create_shared(client).await.unwrap();
             assert!(created.is_ok(), "{story}: {created:?}");
         }
     }
-}
 
-async fn create(
-    client: &mut Client,
-    name: &str,
-    num_partitions: i32,
-    config: u64,
-) -> Option<Result<Uuid, millstream_wire::ErrorCode>> {
-    let configs = (config > 0).then(|| CreatableTopicConfig {
-        name: CONFIG.to_owned(),
-        value: Some(config_value(config).to_string()),
-    });
-    let topic = CreatableTopic {
-        name: name.to_owned(),
-        num_partitions,
-        replication_factor: 1,
-        configs: configs.into_iter().collect(),
-        ..CreatableTopic::default()
-    };
-    let request = CreateTopicsRequest { topics: vec![topic], ..CreateTopicsRequest::default() };
-    let response = client.ask(7, request).await?;
-    Some(result(response.topics[0].error_code).map(|()| response.topics[0].topic_id))
-}
-
-/// More than these short lives write.
-fn config_value(number: u64) -> i64 {
-    1_000_000_000 + number as i64
-}
-
-impl Model {
-    async fn create(&mut self, client: &mut Client, number: u64) -> Option<()> {
-        self.presence = Presence::MaybeCreated;
-        (self.configs, self.sent) = (vec![config_value(number)], Vec::new());
-        match create(client, self.name, 1, number).await? {
-            Ok(id) => self.presence = Presence::Yes(id),
-            Err(error) => assert_retriable(error),
-        }
-        Some(())
-    }
-
-    async fn delete(&mut self, client: &mut Client, id: Uuid) -> Option<()> {
-        self.presence = Presence::MaybeDeleted(id);
-        let request = DeleteTopicsRequest {
-            topic_names: vec![self.name.into()],
-            timeout_ms: 1000,
-            ..DeleteTopicsRequest::default()
-        };
-        match result(client.ask(5, request).await?.responses[0].error_code) {
-            Ok(()) => self.presence = Presence::No,
-            Err(error) => assert_retriable(error),
-        }
-        Some(())
-    }
-
-    async fn change_config(&mut self, client: &mut Client, number: u64) -> Option<()> {
-        self.configs.push(config_value(number));
-        let config = AlterableConfig {
-            name: CONFIG.to_owned(),
-            config_operation: 0,
-            value: Some(config_value(number).to_string()),
-        };
-        let resource = AlterConfigsResource {
-            resource_type: 2,
-            resource_name: self.name.to_owned(),
-            configs: vec![config],
-        };
-        let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
-        match result(client.ask(1, request).await?.responses[0].error_code) {
-            Ok(()) => self.configs = vec![config_value(number)],
-            Err(error) => assert_retriable(error),
-        }
-        Some(())
-    }
-
-    async fn write(&mut self, client: &mut Client, number: u64) -> Option<()> {
-        self.sent.push((number, None));
-        match client.produce(self.name, 0, None, batch(number, ProducerStamp::NONE, false)).await? {
-            Ok(offset) => self.sent.last_mut()?.1 = Some(offset),
-            Err(error) => assert_retriable(error),
-        }
-        Some(())
-    }
-
-    async fn check(&mut self, client: &mut Client, core: &Core, story: &str) {
-        let name = self.name;
-        let found = core.store.topic(name);
-        let id = found.as_ref().map(|topic| topic.id);
-        let is_right = match (self.presence, id) {
-            (Presence::No, found) => found.is_none(),
-            (Presence::Yes(id), found) => found == Some(id),
-            (Presence::MaybeCreated, _) => true,
-            (Presence::MaybeDeleted(id), found) => found.is_none_or(|found| found == id),
-        };
-        assert!(is_right, "{story}: topic {name} is {id:?}, not {:?}", self.presence);
-        self.presence = id.map_or(Presence::No, Presence::Yes);
-        let Some(topic) = found else { return };
-        let value = topic.overrides.get(CONFIG).map(|value| value.parse().unwrap()).unwrap_or(-1);
-        assert!(self.configs.contains(&value), "{story}: {name} has {value} of {:?}", self.configs);
-        self.configs = vec![value];
-        let fetched = fetch(client, name, 0, 0).await.unwrap().unwrap();
-        let delivered: Vec<_> = delivered(&fetched).collect();
-        for sent in &mut self.sent {
-            let mut places = delivered.iter().filter(|(serial, _)| *serial == sent.0);
-            let place = places.next().map(|(_, offset)| *offset);
-            assert!(places.next().is_none(), "{story}: {sent:?} is in {name} twice");
-            assert!(sent.1.is_none() || sent.1 == place, "{story}: {sent:?} in {name} is at {place:?}");
-            sent.1 = place;
-        }
-        let is_known = |(serial, _): &(u64, i64)| self.sent.iter().any(|(sent, _)| sent == serial);
-        assert!(delivered.iter().all(is_known), "{story}: {name} has records of another topic");
+    /// Creates the topic that everybody writes to.
+    pub(super) async fn create_shared(
+        &self,
+        client: &mut Client,
+    ) -> Option<Result<(), millstream_wire::ErrorCode>> {
+        Some(create(client, TOPIC, 2, Vec::new()).await?.map(drop))
     }
 }

@@ -4,22 +4,15 @@ use millstream_log::fs::sim::SplitMix;
 use millstream_wire::ErrorCode;
 use millstream_wire::messages::end_txn::EndTxnRequest;
 use millstream_wire::messages::init_producer_id::InitProducerIdRequest;
-use millstream_wire::messages::offset_commit::{
-    OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
-};
-use millstream_wire::messages::offset_fetch::{
-    OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics,
-};
 use millstream_wire::messages::txn_offset_commit::{
     TxnOffsetCommitRequest, TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
 use millstream_wire::records::ProducerStamp;
 
-use super::client::{Client, Identities, TOPIC, assert_retriable, batch, result};
+use super::client::{Client, Identities, TOPIC, TRIES, assert_retriable, batch, result};
+use super::offset::{CommittedOffset, NO_MEMBER, fetch_settled_offset};
 use super::reader::{Found, Place};
 
-/// How often a question is repeated after a start until what was decided before is done.
-const TRIES: usize = 100;
 /// How often an identity is asked for at a time while disks may fail.
 const TRIES_AT_WORK: usize = 5;
 
@@ -81,39 +74,73 @@ pub(super) struct Worker {
     idempotent: Option<Producer>,
     transactional: Option<Producer>,
     transactions: Vec<Transaction>,
-    /// The group's offset outside transactions: the last one that was acknowledged, later ones that were asked for.
-    committed: i64,
-    maybe_committed: Vec<i64>,
+    /// The group's offset outside transactions.
+    offset: CommittedOffset,
+    /// The next one in transactions.
     next_offset: i64,
+}
+
+/// Something that a writer does.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step {
+    WritePlain,
+    WriteNumbered,
+    WriteInTransaction,
+    CommitOffsetInTransaction,
+    EndTransaction { committed: bool },
+    CommitOffset,
+    LookAtOffset,
 }
 
 impl Worker {
     pub(super) fn new(index: u64, random: SplitMix) -> Self {
+        let name = format!("worker-{index}");
         Self {
-            name: format!("worker-{index}"),
+            offset: CommittedOffset::new(name.clone(), TOPIC),
+            name,
             random,
             next_serial: index * 1_000_000,
             sent: Vec::new(),
             idempotent: None,
             transactional: None,
             transactions: Vec::new(),
-            committed: -1,
-            maybe_committed: Vec::new(),
             next_offset: 0,
         }
     }
 
     pub(super) async fn work(&mut self, client: &mut Client, identities: &Identities, steps: u64) {
         for _ in 0..steps {
-            let done = match self.random.below(10) {
-                0 | 1 => self.write_plain(client).await,
-                2 | 3 => self.write_numbered(client, identities).await,
-                4..=7 => self.go_on_with_transaction(client, identities).await,
-                8 => self.commit_offset(client).await,
-                _ => self.look_at_offset(client).await,
+            let step = match self.random.below(10) {
+                0 | 1 => Step::WritePlain,
+                2 | 3 => Step::WriteNumbered,
+                4..=7 => match self.random.below(10) {
+                    0..=4 => Step::WriteInTransaction,
+                    5 | 6 => Step::CommitOffsetInTransaction,
+                    _ => Step::EndTransaction { committed: self.random.flip() },
+                },
+                8 => Step::CommitOffset,
+                _ => Step::LookAtOffset,
             };
-            if done.is_none() {
+            if self.take(step, client, identities).await.is_none() {
                 return;
+            }
+        }
+    }
+
+    /// Takes a step; none when nobody answers any more.
+    pub(super) async fn take(
+        &mut self,
+        step: Step,
+        client: &mut Client,
+        identities: &Identities,
+    ) -> Option<()> {
+        match step {
+            Step::WritePlain => self.write_plain(client).await,
+            Step::WriteNumbered => self.write_numbered(client, identities).await,
+            Step::CommitOffset => self.offset.commit(client, NO_MEMBER).await,
+            Step::LookAtOffset => self.offset.look(client).await,
+            Step::WriteInTransaction | Step::CommitOffsetInTransaction | Step::EndTransaction { .. } => {
+                self.go_on_with_transaction(step, client, identities).await
             }
         }
     }
@@ -176,20 +203,24 @@ impl Worker {
         Some(())
     }
 
-    async fn go_on_with_transaction(&mut self, client: &mut Client, identities: &Identities) -> Option<()> {
-        if self.transactional.is_none() {
-            // Without an identity it is tried again.
-            _ = self.begin(client, identities, TRIES_AT_WORK).await?;
+    async fn go_on_with_transaction(
+        &mut self,
+        step: Step,
+        client: &mut Client,
+        identities: &Identities,
+    ) -> Option<()> {
+        // Without an identity it is tried again.
+        if self.transactional.is_none() && self.begin(client, identities, TRIES_AT_WORK).await?.is_err() {
             return Some(());
         }
         if self.transactions.last().is_none_or(|last| last.end != End::Open) {
             self.transactions.push(Transaction { end: End::Open, begun: false, offset: None });
         }
-        match self.random.below(10) {
-            0..=4 => self.write_in_transaction(client).await,
-            5 | 6 => self.commit_offset_in_transaction(client).await,
-            _ if self.transactions.last()?.begun => self.end_transaction(client, identities).await,
-            _ => Some(()),
+        match step {
+            Step::CommitOffsetInTransaction => self.commit_offset_in_transaction(client).await,
+            Step::EndTransaction { .. } if !self.transactions.last()?.begun => Some(()),
+            Step::EndTransaction { committed } => self.end_transaction(committed, client, identities).await,
+            _ => self.write_in_transaction(client).await,
         }
     }
 
@@ -271,9 +302,13 @@ impl Worker {
         Some(())
     }
 
-    async fn end_transaction(&mut self, client: &mut Client, identities: &Identities) -> Option<()> {
+    async fn end_transaction(
+        &mut self,
+        committed: bool,
+        client: &mut Client,
+        identities: &Identities,
+    ) -> Option<()> {
         let producer = self.transactional.take()?;
-        let committed = self.random.flip();
         let transaction = self.transactions.last_mut()?;
         transaction.end = if committed { End::Asked } else { End::Aborted };
         let request = EndTxnRequest {
@@ -295,51 +330,6 @@ impl Worker {
             Err(error) => assert_retriable(error),
         }
         Some(())
-    }
-
-    async fn commit_offset(&mut self, client: &mut Client) -> Option<()> {
-        self.next_offset += 1;
-        let offset = self.next_offset;
-        self.maybe_committed.push(offset);
-        let partition = OffsetCommitRequestPartition { committed_offset: offset, ..Default::default() };
-        let topic = OffsetCommitRequestTopic {
-            name: TOPIC.into(),
-            partitions: vec![partition],
-            ..Default::default()
-        };
-        let request = OffsetCommitRequest {
-            group_id: self.name.as_str().into(),
-            generation_id_or_member_epoch: -1,
-            topics: vec![topic],
-            ..OffsetCommitRequest::default()
-        };
-        match result(client.ask(8, request).await?.topics[0].partitions[0].error_code) {
-            Ok(()) => {
-                self.committed = offset;
-                self.maybe_committed.clear();
-            }
-            Err(error) => assert_retriable(error),
-        }
-        Some(())
-    }
-
-    async fn look_at_offset(&mut self, client: &mut Client) -> Option<()> {
-        match fetch_offset(client, &self.name).await? {
-            Ok(offset) => self.check_committed(offset, "as it runs"),
-            Err(error) => assert_retriable(error),
-        }
-        Some(())
-    }
-
-    /// The group's offset is the last one that was acknowledged, or one that was asked for since. What is shown once stays.
-    fn check_committed(&mut self, offset: i64, story: &str) {
-        let (name, committed, maybe) = (&self.name, self.committed, &self.maybe_committed);
-        assert!(
-            offset == committed || maybe.contains(&offset),
-            "{story}: {name} committed {committed}, maybe {maybe:?}, and finds {offset}"
-        );
-        self.committed = offset;
-        self.maybe_committed.retain(|&maybe| maybe > offset);
     }
 
     /// After a start: an identity again, which ends what was open.
@@ -391,10 +381,9 @@ impl Worker {
 
     /// Compares the groups' offsets with what was told.
     pub(super) async fn check_offsets(&mut self, client: &mut Client, story: &str) {
-        let found = fetch_settled_offset(client, &self.name, story).await;
-        self.check_committed(found, story);
-        self.maybe_committed.clear();
-        let found = fetch_settled_offset(client, &format!("{}-transactional", self.name), story).await;
+        self.offset.check(client, story).await;
+        let group = format!("{}-transactional", self.name);
+        let found = fetch_settled_offset(client, &group, TOPIC, story).await;
         // A transaction without records is decided by its offset alone.
         for transaction in self.transactions.iter_mut().filter(|one| one.end == End::Asked) {
             let is_there = transaction.offset.is_none_or(|offset| offset <= found);
@@ -404,38 +393,4 @@ impl Worker {
         let last = committed.filter_map(|one| one.offset).next_back();
         assert_eq!(found, last.unwrap_or(-1), "{story}: {:?}", self.transactions);
     }
-}
-
-/// The offset of a group that nobody changes.
-async fn fetch_settled_offset(client: &mut Client, group: &str, story: &str) -> i64 {
-    for _ in 0..TRIES {
-        match fetch_offset(client, group).await {
-            Some(Ok(offset)) => return offset,
-            Some(Err(ErrorCode::CoordinatorLoadInProgress | ErrorCode::UnstableOffsetCommit)) => {}
-            other => panic!("{story}: offsets of {group}: {other:?}"),
-        }
-    }
-    panic!("{story}: offsets of {group} do not become stable")
-}
-
-async fn fetch_offset(client: &mut Client, group: &str) -> Option<Result<i64, ErrorCode>> {
-    let topic = OffsetFetchRequestTopics {
-        name: TOPIC.into(),
-        partition_indexes: vec![0],
-        ..OffsetFetchRequestTopics::default()
-    };
-    let group = OffsetFetchRequestGroup {
-        group_id: group.into(),
-        topics: Some(vec![topic]),
-        ..OffsetFetchRequestGroup::default()
-    };
-    let request =
-        OffsetFetchRequest { groups: vec![group], require_stable: true, ..OffsetFetchRequest::default() };
-    let response = client.ask(8, request).await?;
-    let group = &response.groups[0];
-    if let Err(error) = result(group.error_code) {
-        return Some(Err(error));
-    }
-    let partition = &group.topics[0].partitions[0];
-    Some(result(partition.error_code).map(|()| partition.committed_offset))
 }

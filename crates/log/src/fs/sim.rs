@@ -50,6 +50,7 @@ struct State {
     locks: BTreeSet<u64>,
     operations: u64,
     fault: Option<(u64, Fault)>,
+    struck: bool,
     stopped: bool,
     full: bool,
     available_bytes: u64,
@@ -81,6 +82,7 @@ impl SimFileSystem {
             locks: BTreeSet::new(),
             operations: 0,
             fault: None,
+            struck: false,
             stopped: false,
             full: false,
             available_bytes: u64::MAX,
@@ -103,6 +105,11 @@ impl SimFileSystem {
     /// Takes back a fault that has not struck yet.
     pub fn clear_fault(&self) {
         self.state.lock().fault = None;
+    }
+
+    /// Whether a fault has struck since the machine started.
+    pub fn has_struck(&self) -> bool {
+        self.state.lock().struck
     }
 
     /// Whether [`Fault::Stop`] has struck.
@@ -152,7 +159,7 @@ impl State {
         self.generation += 1;
         self.locks.clear();
         self.fault = None;
-        self.stopped = false;
+        (self.struck, self.stopped) = (false, false);
         let mut reachable = BTreeSet::new();
         self.collect(ROOT, &mut reachable);
         self.nodes.retain(|id, _| reachable.contains(id));
@@ -171,7 +178,7 @@ impl State {
         self.operations += 1;
         match self.fault {
             Some((at, fault)) if at < self.operations => {
-                self.fault = None;
+                (self.fault, self.struck) = (None, true);
                 self.stopped = fault == Fault::Stop;
                 Ok(Some(fault))
             }

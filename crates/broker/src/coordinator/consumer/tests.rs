@@ -34,7 +34,7 @@ pub(crate) struct FakeTopics {
 }
 
 impl FakeTopics {
-    fn with(topics: &[(&str, i32)]) -> Self {
+    pub(crate) fn with(topics: &[(&str, i32)]) -> Self {
         let mut fake = Self::default();
         topics.iter().for_each(|(name, partitions)| fake.set(name, *partitions));
         fake
