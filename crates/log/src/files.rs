@@ -77,20 +77,29 @@ pub(crate) struct LazyFile {
 }
 
 impl LazyFile {
-    /// A file that exists, or is created empty at first use.
+    /// A file that exists, or is created with [`Self::create`].
     pub(crate) fn new(path: PathBuf) -> Arc<Self> {
         Arc::new(Self { handle: Mutex::new(Handle { path, file: None }), used: AtomicBool::new(false) })
     }
 
-    /// The open file.
+    /// The open file, which exists: a reader that comes late must not bring a removed one back.
     pub(crate) fn open(self: &Arc<Self>, cache: &FileCache) -> Result<Arc<dyn File>> {
+        self.open_as(cache, OpenMode::Existing)
+    }
+
+    /// The open file, created empty where it is missing.
+    pub(crate) fn create(self: &Arc<Self>, cache: &FileCache) -> Result<Arc<dyn File>> {
+        self.open_as(cache, OpenMode::OrCreate)
+    }
+
+    fn open_as(self: &Arc<Self>, cache: &FileCache, mode: OpenMode) -> Result<Arc<dyn File>> {
         let file = {
             let mut handle = self.handle.lock();
             self.used.store(true, Ordering::Relaxed);
             if let Some(file) = &handle.file {
                 return Ok(file.clone());
             }
-            let file = cache.fs.open(&handle.path, OpenMode::OrCreate).context("open", &handle.path)?;
+            let file = cache.fs.open(&handle.path, mode).context("open", &handle.path)?;
             handle.file = Some(file.clone());
             file
         };
@@ -161,11 +170,26 @@ mod tests {
         let mut random = SplitMix::new(1);
         for step in 0..2000_u64 {
             let at = random.below(100);
-            let file = files[at as usize].open(&cache).unwrap();
+            let file = files[at as usize].create(&cache).unwrap();
             crate::fs::write_all_at(&*file, &mut [std::io::IoSlice::new(&step.to_be_bytes())], at * 8)
                 .unwrap();
             assert!(cache.open_files() <= 8);
         }
+    }
+
+    /// A read of a segment that was removed meanwhile left an empty file of its name behind.
+    #[test]
+    fn only_who_writes_creates_a_file() {
+        let cache = FileCache::new(Arc::new(SimFileSystem::new(0)), 4);
+        let file = LazyFile::new(PathBuf::from("file"));
+        let missing = |error: &crate::LogError| matches!(error, crate::LogError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound);
+        assert!(missing(&file.open(&cache).unwrap_err()));
+        file.create(&cache).unwrap();
+        file.close();
+        file.open(&cache).unwrap();
+        file.close();
+        cache.fs().remove_file(Path::new("file")).unwrap();
+        assert!(missing(&file.open(&cache).unwrap_err()));
     }
 
     #[test]
@@ -173,8 +197,8 @@ mod tests {
         let cache = FileCache::new(Arc::new(SimFileSystem::new(0)), 4);
         let hot = LazyFile::new(PathBuf::from("hot"));
         for index in 0..50 {
-            hot.open(&cache).unwrap();
-            LazyFile::new(PathBuf::from(format!("{index}"))).open(&cache).unwrap();
+            hot.create(&cache).unwrap();
+            LazyFile::new(PathBuf::from(format!("{index}"))).create(&cache).unwrap();
         }
         assert!(hot.handle.lock().file.is_some());
     }

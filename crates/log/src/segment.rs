@@ -477,7 +477,7 @@ impl Pending {
         if self.entries == 0 {
             return Ok(());
         }
-        let open = file.open(cache)?;
+        let open = file.create(cache)?;
         write_all_at(&*open, &mut [std::io::IoSlice::new(&self.bytes)], self.position)
             .context("write", &file.path())
     }

@@ -37,6 +37,7 @@ use millstream_wire::messages::produce_request::{PartitionProduceData, ProduceRe
 use millstream_wire::{ApiKey, ErrorCode, VersionRange, WireError, frame};
 
 use super::{Api, Call};
+use crate::coordinator::transactions::TransactionVersion;
 use crate::core::Core;
 use crate::error_code;
 use crate::quotas::Metered;
@@ -173,7 +174,9 @@ impl Work<'_> {
         partition.traffic.bytes_in.fetch_add(batch.bytes.len() as u64, Ordering::Relaxed);
         partition.traffic.records_in.fetch_add(u64::from(batch.record_count), Ordering::Relaxed);
         let recoding = Recoding::needed(&config, batch.compression);
-        let target = Target { partition: Arc::clone(partition), place, bytes: batch.bytes, recoding };
+        let version = transaction::version_of(self.call.version());
+        let target =
+            Target { partition: Arc::clone(partition), place, bytes: batch.bytes, recoding, version };
         match batch.transaction {
             None => self.targets.push(target),
             Some(producer) => {
@@ -191,6 +194,7 @@ struct Target {
     place: usize,
     bytes: Bytes,
     recoding: Option<Recoding>,
+    version: TransactionVersion,
 }
 
 /// Appends batches after all that were given to their partitions before; those of one writer in one go.
@@ -209,11 +213,11 @@ fn append_all(core: &Core, gather: &Arc<Gather>, mut targets: Vec<Target>, acks:
 impl Target {
     /// Waits for the disk.
     fn append(self, gather: &Arc<Gather>, acks: i16) {
-        let Self { partition, place, bytes, recoding } = self;
+        let Self { partition, place, bytes, recoding, version } = self;
         let log = &partition.log;
         let appended = match recoding {
-            None => partition.append(&bytes),
-            Some(recoding) => recoding.apply(&bytes).and_then(|bytes| partition.append(&bytes)),
+            None => partition.append(&bytes, version),
+            Some(recoding) => recoding.apply(&bytes).and_then(|bytes| partition.append(&bytes, version)),
         };
         let outcome = match appended {
             Ok(appended) if acks != 0 && !matches!(appended.acknowledgement.is_due(log), Ok(true)) => {

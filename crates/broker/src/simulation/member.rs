@@ -99,9 +99,13 @@ impl Member {
             Ok(()) => self.member_id = joined.member_id,
             // Somebody has taken its place, which was itself: it was not told.
             Err(ErrorCode::UnknownMemberId | ErrorCode::FencedInstanceId) => {
-                return Some(self.member_id.clear());
+                self.member_id.clear();
+                return Some(());
             }
-            Err(error) => return Some(assert_retriable(error)),
+            Err(error) => {
+                assert_retriable(error);
+                return Some(());
+            }
         }
         let assignment = SyncGroupRequestAssignment {
             member_id: self.member_id.clone(),
@@ -115,7 +119,6 @@ impl Member {
             protocol_type: Some("consumer".into()),
             protocol_name: Some("range".into()),
             assignments: vec![assignment],
-            ..SyncGroupRequest::default()
         };
         match result(client.ask(5, request).await?.error_code) {
             Ok(()) => self.joined = Some(joined.generation_id),
@@ -177,7 +180,6 @@ impl Member {
                 generation_id: generation,
                 member_id: self.member_id.clone(),
                 group_instance_id: Some(INSTANCE.into()),
-                ..HeartbeatRequest::default()
             };
             return Some(result(client.ask(4, request).await?.error_code));
         }

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use super::DiskThreads;
 use crate::coordinator::ProducerIdentity;
-use crate::coordinator::transactions::Marker;
+use crate::coordinator::transactions::{Marker, TransactionVersion};
 
 /// Called once with the outcome of an append: on a disk thread, or on the one that syncs.
 pub(crate) type AppendDone = Box<dyn FnOnce(Result<Appended, LogError>) + Send>;
@@ -80,8 +80,11 @@ impl Partition {
     ///
     /// # Errors
     /// As [`PartitionLog::append`].
-    pub(crate) fn append(&self, batches: &[u8]) -> Result<Appended, LogError> {
-        self.log.append(batches)
+    pub(crate) fn append(&self, batches: &[u8], version: TransactionVersion) -> Result<Appended, LogError> {
+        match version {
+            TransactionVersion::V2 => self.log.append_of_version_2(batches),
+            _ => self.log.append(batches),
+        }
     }
 
     /// Has `done` called when an append may be acknowledged, or never may.

@@ -315,6 +315,7 @@ pub(crate) fn second_version(connection: &mut Connection) {
     let settled = |answer: &millstream_wire::messages::produce::ProduceResponse| {
         is_settled(answer.responses[0].partition_responses[0].error_code)
     };
+    connection.ask_until("the second batch comes first", 12, &y.batch("u", 2), settled);
     connection.ask_until("produce", 12, &y.batch("u", 0), settled);
     connection.ask_sorted("describe", 0, &described("y"), |answer| {
         answer.transaction_states[0].transaction_start_time_ms = 0;

@@ -70,6 +70,26 @@ pub struct Appended {
     pub acknowledgement: Acknowledgement,
 }
 
+/// Whose batches are appended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Origin<'a> {
+    /// Anybody's.
+    Records,
+    /// Those of a client of transaction version 2.
+    Version2,
+    /// A marker's one batch.
+    Marker(&'a Marker),
+}
+
+impl<'a> Origin<'a> {
+    fn marker(self) -> Option<&'a Marker> {
+        match self {
+            Self::Marker(marker) => Some(marker),
+            Self::Records | Self::Version2 => None,
+        }
+    }
+}
+
 impl PartitionLog {
     /// Appends one or more record batches, whose checksums and records the caller has checked. Returns once they are
     /// in the page cache; [`Appended::acknowledgement`] tells when they are as durable as the policy asks.
@@ -81,8 +101,21 @@ impl PartitionLog {
     /// [`LogError::OutOfOrderSequence`], [`LogError::InvalidProducerEpoch`], [`LogError::NotInTransaction`],
     /// [`LogError::OutsideTransaction`]; [`LogError::DiskReserve`]; [`LogError::Io`], after which the partition holds what it held before; as [`Self::open`].
     pub fn append(self: &Arc<Self>, batches: &[u8]) -> Result<Appended> {
+        self.append_with_space(batches, Origin::Records)
+    }
+
+    /// As [`Self::append`], for clients of transaction version 2 (Produce 12 and later, KIP-890): of a producer that the partition knows nothing
+    /// of, it takes no transactional batch but the first. Whatever came before it is lost, or is still on its way.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn append_of_version_2(self: &Arc<Self>, batches: &[u8]) -> Result<Appended> {
+        self.append_with_space(batches, Origin::Version2)
+    }
+
+    fn append_with_space(self: &Arc<Self>, batches: &[u8], origin: Origin<'_>) -> Result<Appended> {
         self.context.space.check(self.context.fs(), self.context.root(), batches.len())?;
-        self.append_batches(batches, None)
+        self.append_batches(batches, origin)
     }
 
     /// As [`Self::append`], also when only the reserve is left on the disk: for records without which the broker cannot go on.
@@ -90,21 +123,17 @@ impl PartitionLog {
     /// # Errors
     /// As [`Self::append`], but for [`LogError::DiskReserve`].
     pub fn append_from_reserve(self: &Arc<Self>, batches: &[u8]) -> Result<Appended> {
-        self.append_batches(batches, None)
+        self.append_batches(batches, Origin::Records)
     }
 
     /// Appends batches of records, or the one batch that is a marker.
-    pub(super) fn append_batches(
-        self: &Arc<Self>,
-        batches: &[u8],
-        marker: Option<&Marker>,
-    ) -> Result<Appended> {
+    pub(super) fn append_batches(self: &Arc<Self>, batches: &[u8], origin: Origin<'_>) -> Result<Appended> {
         let config = self.config();
         let mut writer = self.writer()?;
         let mut scratch = std::mem::take(&mut writer.batches);
         scratch.clear();
-        let outcome = parse(batches, &config, marker.is_some(), &mut scratch)
-            .and_then(|()| self.append_parsed(&mut writer, &config, batches, &mut scratch, marker));
+        let outcome = parse(batches, &config, origin.marker().is_some(), &mut scratch)
+            .and_then(|()| self.append_parsed(&mut writer, &config, batches, &mut scratch, origin));
         writer.batches = scratch;
         writer.producer_changes.clear();
         drop(writer);
@@ -138,15 +167,16 @@ impl PartitionLog {
         config: &TopicConfig,
         bytes: &[u8],
         batches: &mut [ScannedBatch],
-        marker: Option<&Marker>,
+        origin: Origin<'_>,
     ) -> Result<(Appended, Option<Mark>)> {
+        let marker = origin.marker();
         let now_ms = self.context.clock.now_ms();
         let log_end_offset = self.log_end_offset();
         let mut next_offset = log_end_offset;
         for batch in &mut *batches {
             if let Some(marker) = marker {
                 writer.check_marker(marker)?;
-            } else if let Some(original) = self.check_producer(writer, batch)? {
+            } else if let Some(original) = self.check_producer(writer, batch, origin)? {
                 return Ok((self.duplicate(&original), None));
             }
             batch.header.base_offset = next_offset;
@@ -195,7 +225,12 @@ impl PartitionLog {
     }
 
     /// Checks a batch against its producer's last ones and its transaction; a duplicate gives the original.
-    fn check_producer(&self, writer: &Writer, batch: &ScannedBatch) -> Result<Option<ProducerBatch>> {
+    fn check_producer(
+        &self,
+        writer: &Writer,
+        batch: &ScannedBatch,
+        origin: Origin<'_>,
+    ) -> Result<Option<ProducerBatch>> {
         let header = &batch.header;
         if header.attributes.is_control() {
             let (what, found) = ("control flag of a batch to append", 1);
@@ -205,7 +240,12 @@ impl PartitionLog {
             return Ok(None);
         }
         let (topic, partition, producer_id) = (|| self.topic.to_string(), self.index, header.producer_id);
-        let check = check_sequence(writer.producer(producer_id), header);
+        let known = writer.producer(producer_id);
+        let begins_late = header.attributes.is_transactional() && header.base_sequence > 0;
+        let check = match (known, origin) {
+            (None, Origin::Version2) if begins_late => SequenceCheck::OutOfOrder { last_sequence: -1 },
+            _ => check_sequence(known, header),
+        };
         if matches!(check, SequenceCheck::Next | SequenceCheck::OutOfOrder { .. }) {
             self.check_transaction(writer, header)?;
         }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use millstream_wire::records::{BatchHeader, end_transaction_batch};
 
+use super::append::Origin;
 use super::{Appended, EndedTransaction, PartitionLog, Writer};
 use crate::segment::{AbortedTransaction, Segment};
 use crate::{LogError, Result};
@@ -106,7 +107,7 @@ impl PartitionLog {
         let now_ms = self.context.clock.now_ms();
         let committed = end == EndTransaction::Commit;
         let batch = end_transaction_batch(producer_id, producer_epoch, committed, coordinator_epoch, now_ms)?;
-        self.append_batches(&batch, Some(&marker))
+        self.append_batches(&batch, Origin::Marker(&marker))
     }
 
     /// The producers that the partition remembers, by id.

@@ -141,7 +141,7 @@ impl AbortedIndex {
         if count == 0 {
             return Ok(());
         }
-        let file = self.file.open(cache)?;
+        let file = self.file.create(cache)?;
         write_all_at(&*file, &mut [IoSlice::new(&bytes)], position).context("write", &self.file.path())?;
         let mut entries = self.entries.lock();
         entries.written += count;
@@ -225,7 +225,7 @@ impl AbortedIndex {
         let mut entries = match self.read_all(cache)? {
             Some(mut entries) => {
                 let kept = entries.partition_point(|entry| entry.last_offset < from);
-                let size = self.file.open(cache)?.size().context("read the size of", &path)?;
+                let size = self.file.create(cache)?.size().context("read the size of", &path)?;
                 if entries[kept..] == *expected && size == self.size_bytes() {
                     return Ok(());
                 }

@@ -14,7 +14,7 @@ impl Segment {
     /// Creates the files, and empties what may lie there under their names.
     pub(crate) fn create_files(&self, cache: &FileCache) -> Result<()> {
         for file in [&self.log, &self.offset_file, &self.time_file] {
-            let open = file.open(cache)?;
+            let open = file.create(cache)?;
             let path = file.path();
             if open.size().context("read the size of", &path)? > 0 {
                 open.set_size(0).context("truncate", &path)?;
@@ -33,7 +33,7 @@ impl Segment {
     ) -> Result<()> {
         self.created_ms = created_ms;
         self.seal(cache)?;
-        self.aborted.file.open(cache)?;
+        self.aborted.file.create(cache)?;
         self.sync(cache, true)?;
         self.dirty.store(false, Ordering::Relaxed);
         let mut tail = self.tail.lock();
@@ -60,7 +60,7 @@ impl Segment {
     pub(crate) fn sync(&self, cache: &FileCache, indexes: bool) -> Result<()> {
         let with_indexes = [&self.log, &self.offset_file, &self.time_file];
         for file in &with_indexes[..if indexes { 3 } else { 1 }] {
-            file.open(cache)?.sync_data().context("sync", &file.path())?;
+            file.create(cache)?.sync_data().context("sync", &file.path())?;
         }
         if indexes { self.aborted.sync(cache) } else { Ok(()) }
     }

@@ -22,6 +22,11 @@ const ABORTABLE_SINCE: i16 = 11;
 /// The first version that enrols partitions.
 const ENROLS_SINCE: i16 = 12;
 
+/// How a client works with transactions that uses a version of Produce.
+pub(super) fn version_of(produce_version: i16) -> TransactionVersion {
+    if produce_version < ENROLS_SINCE { TransactionVersion::V0 } else { TransactionVersion::V2 }
+}
+
 /// Batches that wait for their partitions to be enrolled.
 pub(super) struct Batches<'a> {
     core: &'a Arc<Core>,

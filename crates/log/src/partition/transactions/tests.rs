@@ -45,6 +45,21 @@ fn only_enrolled_producers_write_and_only_until_their_marker() {
 }
 
 #[test]
+fn an_unknown_producer_of_version_2_begins_with_its_first_batch() {
+    let bench = Bench::new(3, FsyncPolicy::None);
+    let (_store, partition) = bench.with_topic([]);
+    partition.enrol(7, 0).unwrap();
+    let late = partition.append_of_version_2(&transactional(7, 0, 1)).unwrap_err();
+    assert!(matches!(late, LogError::OutOfOrderSequence { found: 1, last: -1, .. }), "{late}");
+    partition.append_of_version_2(&transactional(7, 0, 0)).unwrap();
+    partition.append_of_version_2(&transactional(7, 0, 1)).unwrap();
+    // Others may have been forgotten together with what they wrote.
+    partition.append_of_version_2(&numbered(8, 0, 5)).unwrap();
+    partition.enrol(9, 0).unwrap();
+    partition.append(&transactional(9, 0, 5)).unwrap();
+}
+
+#[test]
 fn an_enrolment_without_records_ends_with_its_marker() {
     let bench = Bench::new(2, FsyncPolicy::None);
     let (_store, partition) = bench.with_topic([]);
