@@ -60,14 +60,15 @@ impl GroupCoordinator {
             }
             groups.insert(group_id, Group { kind: GroupKind::Classic(group), offsets: restored.offsets });
         }
-        self.forget_gone_topics(shard, &groups);
+        self.forget_gone_topics(shard, &mut groups);
         self.counts.load_times.record(self.now().instant.saturating_duration_since(begun));
         // Before the groups are let go of: whoever deletes a topic from now on forgets its offsets here.
         shard.set_load_state(LoadState::Loaded);
     }
 
-    /// Takes back what was committed for topics that are gone, others of the same name or none: the last process ended before it did.
-    fn forget_gone_topics(self: &Arc<Self>, shard: &Shard, groups: &Groups) {
+    /// Takes back what was committed for topics that are gone, be there others of the same name or none: the last process ended before it did.
+    /// Nobody sees it any more.
+    fn forget_gone_topics(self: &Arc<Self>, shard: &Shard, groups: &mut Groups) {
         let topics = self.topics.topics();
         let is_gone = |topic: &str, committed: &CommittedOffset| match topics.id_of(topic) {
             Some(id) => committed.is_of_another_topic_than(id),
@@ -77,6 +78,9 @@ impl GroupCoordinator {
             let places = group.offsets.places_where(&is_gone);
             if !places.is_empty() {
                 tracing::info!(group_id, ?places, "offsets of deleted topics are taken back");
+                for (topic, partition) in &places {
+                    group.offsets.remove(topic, *partition);
+                }
                 self.take_back_offsets(shard, group_id, places, Box::new(|_| {}));
             }
         }

@@ -240,6 +240,7 @@ async fn offsets_of_a_topic_that_is_gone_are_taken_back_by_the_next_start() {
     model.commit("g", "gone", 6).await;
     model.commit("g", "t2", 7).await;
     let next = model.restart();
+    assert_eq!(next.committed("g", "gone").await, None, "nor until that is written");
     model.log.acknowledge();
     for model in [&next, &next.restart()] {
         assert_eq!(model.committed("g", "gone").await, None);
