@@ -2,23 +2,24 @@
 //!
 //! Everything is declared here. Counters of the hot path are resolved once per API, so that counting is one addition.
 //! Counts of the coordinators are kept by them (`coordinators`). Offsets and lag under kafka_exporter's names (`exporter`), and what Kafka's own metrics are called behind the JMX exporter (`jmx`), are
-//! read when somebody asks.
+//! read when somebody asks, and so are times of requests (`request_times`) and what clients have pushed (`clients`).
 
 mod clients;
 mod coordinators;
 mod exporter;
 mod jmx;
+mod request_times;
 
 use millstream_wire::ApiKey;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 pub(crate) use coordinators::{GroupCounts, LoadedPartitions, TransactionCounts};
 pub(crate) use exporter::Exporter;
+use request_times::RequestTimes;
 
 /// A request's API, by Kafka's name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -34,19 +35,16 @@ struct ErrorLabels {
 }
 
 /// The metrics of one API.
-#[derive(Debug, Clone)]
+#[derive(Debug, Default)]
 pub(crate) struct ApiMetrics {
     pub(crate) requests: Counter,
-    /// From a request's last byte to its answer's turn, in seconds.
-    pub(crate) latency_seconds: Histogram,
+    /// From a request's last byte to its answer's turn.
+    pub(crate) times: RequestTimes,
 }
-
-type NewHistogram = fn() -> Histogram;
 
 /// The broker's metrics.
 pub(crate) struct Metrics {
     requests: Family<ApiLabel, Counter>,
-    latency: Family<ApiLabel, Histogram, NewHistogram>,
     errors: Family<ErrorLabels, Counter>,
     by_api: Vec<ApiMetrics>,
     pub(crate) malformed_requests: Counter,
@@ -64,22 +62,19 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let new_histogram: NewHistogram = || Histogram::new(exponential_buckets(0.0001, 4.0, 10));
         let requests = Family::<ApiLabel, Counter>::default();
-        let latency = Family::<ApiLabel, Histogram, NewHistogram>::new_with_constructor(new_histogram);
         let by_api = ApiKey::all().map(|key| {
             let label = ApiLabel { api: key.name() };
             if crate::api::APIS.iter().any(|api| api.key == key) {
                 let requests = requests.get_or_create_owned(&label);
-                return ApiMetrics { requests, latency_seconds: latency.get_or_create_owned(&label) };
+                return ApiMetrics { requests, times: RequestTimes::default() };
             }
             // Not offered: counted nowhere, so that no API without meaning shows up.
-            ApiMetrics { requests: Counter::default(), latency_seconds: new_histogram() }
+            ApiMetrics::default()
         });
         let by_api = by_api.collect();
         Self {
             requests,
-            latency,
             errors: Family::default(),
             by_api,
             malformed_requests: Counter::default(),
@@ -115,12 +110,6 @@ impl Metrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("millstream_broker");
         registry.register("requests", "Requests begun, by API", self.requests.clone());
-        registry.register_with_unit(
-            "request_latency",
-            "Time from a request's last byte to its answer, by API",
-            Unit::Seconds,
-            self.latency.clone(),
-        );
         registry.register("errors", "Error codes answered by produce and fetch", self.errors.clone());
         registry.register(
             "malformed_requests",

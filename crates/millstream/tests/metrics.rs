@@ -3,7 +3,9 @@
 #[cfg(test)]
 mod support;
 
-use support::process::{Process, run, run_with};
+use std::collections::BTreeSet;
+
+use support::process::{Process, repository, run, run_with};
 
 #[test]
 fn traffic_and_lag_have_the_names_that_dashboards_know() {
@@ -36,6 +38,9 @@ fn traffic_and_lag_have_the_names_that_dashboards_know() {
         "kafka_server_replicamanager_underreplicatedpartitions 0",
         "kafka_controller_kafkacontroller_activecontrollercount 1",
         "kafka_controller_kafkacontroller_offlinepartitionscount 0",
+        "kafka_controller_kafkacontroller_globaltopiccount 3",
+        "kafka_controller_kafkacontroller_globalpartitioncount 52",
+        "kafka_controller_kafkacontroller_activebrokercount 1",
     ] {
         assert!(metrics.lines().any(|found| found == line), "no line `{line}` in\n{metrics}");
     }
@@ -47,8 +52,49 @@ fn traffic_and_lag_have_the_names_that_dashboards_know() {
     assert!(value("kafka_server_brokertopicmetrics_bytesout_total{topic=\"t\"}") > 60.0);
     assert!(value("kafka_server_brokertopicmetrics_totalproducerequests_total") >= 1.0);
     assert!(value("kafka_network_requestmetrics_requests_total{request=\"Fetch\"}") >= 1.0);
+    let times = "kafka_network_requestmetrics_totaltimems";
+    assert!(value(&format!("{times}_count{{request=\"FetchConsumer\"}}")) >= 1.0);
+    let [median, last] =
+        ["0.50", "0.999"].map(|of| value(&format!("{times}{{request=\"Produce\",quantile=\"{of}\"}}")));
+    assert!(0.0 < median && median <= last && last < 60_000.0, "{median} {last}");
     assert!(value("kafka_log_log_size{topic=\"t\",partition=\"0\"}") > 60.0);
     let partitions = value("kafka_server_replicamanager_partitioncount");
     assert_eq!((partitions, value("kafka_server_replicamanager_leadercount")), (52.0, 52.0));
     assert!(!metrics.contains("messagesin_total{topic=\"quiet\"}"), "{metrics}");
+}
+
+/// A table of the page's metrics, by name.
+fn table_of(metrics: &str) -> String {
+    let mut rows = BTreeSet::new();
+    let mut help = "";
+    for line in metrics.lines() {
+        if let Some((_, text)) = line.strip_prefix("# HELP ").and_then(|line| line.split_once(' ')) {
+            help = text.trim_end_matches('.');
+        }
+        if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|line| line.split_once(' ')) {
+            let suffix = if kind == "counter" { "_total" } else { "" };
+            rows.insert(format!("| `{name}{suffix}` | {kind} | {help} |\n"));
+        }
+    }
+    rows.into_iter().collect()
+}
+
+/// `docs/reference/metrics.md` has every metric of the page: `UPDATE_GOLDEN=1 cargo test -p millstream --test metrics` writes its table anew.
+#[test]
+fn every_name_is_documented() {
+    const HEAD: &str = "|---|---|---|\n";
+    let data = tempfile::tempdir().expect("a temporary directory");
+    let table = table_of(&Process::broker(data.path(), &[]).metrics());
+    assert!(table.lines().count() > 50, "{table}");
+    let path = repository().join("docs/reference/metrics.md");
+    let page = std::fs::read_to_string(&path).expect("the page");
+    let (introduction, documented) = page.split_once(HEAD).expect("a table");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, format!("{introduction}{HEAD}{table}")).expect("the page is written");
+    } else {
+        assert_eq!(
+            documented, table,
+            "UPDATE_GOLDEN=1 cargo test -p millstream --test metrics writes the page anew"
+        );
+    }
 }

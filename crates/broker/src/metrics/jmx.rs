@@ -5,14 +5,16 @@
 
 use std::fmt::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use millstream_wire::ApiKey;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::Metrics;
+use super::request_times::{Histogram, QUANTILES};
 use crate::core::Core;
 use crate::quotas::{QuotaKind, QuotaUsage};
 use crate::storage::{Topic, TopicTable, Traffic};
@@ -27,7 +29,9 @@ pub(super) fn encode(
 ) -> Result<(), Error> {
     encode_traffic(&core.metrics, table, encoder)?;
     encode_requests(&core.metrics, encoder)?;
+    encode_times(&core.metrics, encoder)?;
     encode_partitions(table, encoder)?;
+    encode_node(core, table, encoder)?;
     encode_quotas(core, encoder)?;
     encode_sizes(table, encoder)
 }
@@ -121,10 +125,51 @@ fn encode_requests(metrics: &Metrics, encoder: &mut DescriptorEncoder<'_>) -> Re
         let name = format!("kafka_server_brokertopicmetrics_{name}");
         counters(encoder, &name, help, Values::whole(value))?;
     }
-    let offered = crate::api::APIS.iter().map(|api| api.key);
-    let labelled = offered.map(|key| (vec![("request", key.name().to_owned())], requests(key))).collect();
+    let labelled =
+        request_names().map(|(name, key)| (vec![("request", name.to_owned())], requests(key))).collect();
     let values = Values { labelled, whole: None };
     counters(encoder, "kafka_network_requestmetrics_requests", "Requests, by API", values)
+}
+
+/// What Kafka calls the requests of the APIs that are offered: those to fetch are counted once more by who sends them, and here that is consumers.
+fn request_names() -> impl Iterator<Item = (&'static str, ApiKey)> {
+    let offered = crate::api::APIS.iter().map(|api| (api.key.name(), api.key));
+    offered.chain([("FetchConsumer", ApiKey::Fetch)])
+}
+
+/// From a request's last byte to its answer, of those APIs that were used.
+fn encode_times(metrics: &Metrics, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+    let help = "Time from a request's last byte to its answer, by API";
+    let name = "millstream_broker_request_latency_seconds";
+    let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+    for api in crate::api::APIS {
+        if let Some(histogram) = metrics.api(api.key).times.histogram() {
+            let labels = [("api", api.key.name())];
+            let Histogram { sum_seconds, count, buckets } = histogram;
+            metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(
+                sum_seconds,
+                count,
+                &buckets,
+                None,
+            )?;
+        }
+    }
+    let now = Instant::now();
+    let (mut quantiles, mut counts) = (Vec::new(), Vec::new());
+    for (request, key) in request_names() {
+        let Some(values) = metrics.api(key).times.quantiles_ms(now) else { continue };
+        for ((_, quantile), value_ms) in QUANTILES.into_iter().zip(values) {
+            let labels = vec![("request", request.to_owned()), ("quantile", quantile.to_owned())];
+            quantiles.push((labels, value_ms));
+        }
+        let count = metrics.api(key).requests.get();
+        counts.push((vec![("request", request.to_owned())], i64::try_from(count).unwrap_or(i64::MAX)));
+    }
+    let help = "Milliseconds from a request's last byte to its answer in the last minutes, by API";
+    fractions(encoder, "kafka_network_requestmetrics_totaltimems", help, quantiles)?;
+    // A plain number to the JMX exporter, which a counter would not be called.
+    let values = Values { labelled: counts, whole: None };
+    gauges(encoder, "kafka_network_requestmetrics_totaltimems_count", "Requests, by API", values)
 }
 
 fn encode_partitions(table: &TopicTable, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
@@ -143,10 +188,33 @@ fn encode_partitions(table: &TopicTable, encoder: &mut DescriptorEncoder<'_>) ->
             1,
         ),
         ("kafka_controller_kafkacontroller_offlinepartitionscount", "Partitions without a leader", offline),
+        (
+            "kafka_controller_kafkacontroller_preferredreplicaimbalancecount",
+            "Partitions that the preferred replica does not lead",
+            offline,
+        ),
     ] {
         gauges(encoder, name, help, Values::whole(value))?;
     }
     Ok(())
+}
+
+/// What one node says of its cluster and of itself.
+fn encode_node(core: &Core, table: &TopicTable, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+    let topics = i64::try_from(table.iter().count()).unwrap_or(i64::MAX);
+    let partitions = table.iter().map(|topic| topic.partitions.len()).sum::<usize>();
+    let partitions = i64::try_from(partitions).unwrap_or(i64::MAX);
+    let controller = "kafka_controller_kafkacontroller";
+    for (name, help, value) in [
+        ("globaltopiccount", "Topics", topics),
+        ("globalpartitioncount", "Partitions", partitions),
+        ("activebrokercount", "Brokers that serve", 1),
+        ("fencedbrokercount", "Brokers that do not", 0),
+    ] {
+        gauges(encoder, &format!("{controller}_{name}"), help, Values::whole(value))?;
+    }
+    let (name, help) = ("kafka_server_socket_server_metrics_connection_count", "Open connections");
+    gauges(encoder, name, help, Values::whole(core.metrics.connections.get()))
 }
 
 /// What clients use that have quotas. Labels are those of the JMX exporter's examples for Kafka.

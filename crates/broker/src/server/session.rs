@@ -200,7 +200,7 @@ impl Session {
                     self.mute(metered.throttle_ms());
                 }
                 let metrics = self.core.metrics.api(api_key);
-                metrics.latency_seconds.observe(started.elapsed().as_secs_f64());
+                metrics.times.observe(started.elapsed());
                 self.core.metrics.bytes_out.inc_by(answer.size_bytes() as u64);
                 Poll::Ready(answer)
             }
