@@ -136,8 +136,6 @@ pub(crate) struct Writer {
     own_name_unsynced: bool,
     /// Small files that were written and not synced.
     files_unsynced: Vec<&'static str>,
-    /// Age at which the active segment ends: `segment.ms` less the jitter.
-    roll_ms: i64,
     /// Offset of the newest producer snapshot.
     snapshot_offset: i64,
     bytes_since_snapshot: u64,
@@ -156,6 +154,9 @@ pub struct PartitionLog {
     topic_id: Uuid,
     index: i32,
     config: RwLock<Arc<TopicConfig>>,
+    /// Age at which the active segment ends: `segment.ms` less the jitter. Not the writer's: whoever changes a configuration does not wait for
+    /// an append.
+    roll_ms: AtomicI64,
     status: AtomicU8,
     writer: Mutex<Writer>,
     view: RwLock<Arc<View>>,
@@ -195,8 +196,10 @@ impl PartitionLog {
         index: i32,
         config: Arc<TopicConfig>,
     ) -> Self {
+        let roll_ms = AtomicI64::new(roll_ms(&topic, index, &config));
         Self {
             synced_ms: AtomicI64::new(context.clock.now_ms()),
+            roll_ms,
             context,
             topic,
             topic_id,
@@ -242,7 +245,7 @@ impl PartitionLog {
     }
 
     pub(crate) fn set_config(&self, config: Arc<TopicConfig>) {
-        self.writer.lock().roll_ms = self.roll_ms(&config);
+        self.roll_ms.store(roll_ms(&self.topic, self.index, &config), Ordering::Relaxed);
         *self.config.write() = config;
     }
 
@@ -409,15 +412,14 @@ impl PartitionLog {
             listener.high_watermark_advanced(mark.offset);
         }
     }
+}
 
-    fn roll_ms(&self, config: &TopicConfig) -> i64 {
-        let jitter_max = config.segment_jitter_ms.min(config.segment_ms);
-        // Any spread over the partitions will do, so that they do not all end a segment at once.
-        let spread =
-            millstream_wire::crc32c(self.topic.as_bytes()).wrapping_mul(31).wrapping_add(self.index as u32);
-        let jitter_ms = if jitter_max > 0 { i64::from(spread) % jitter_max } else { 0 };
-        let roll_ms = config.segment_ms - jitter_ms;
-        // What is in the active segment is not compacted.
-        if config.cleanup_policy.compact { roll_ms.min(config.max_compaction_lag_ms) } else { roll_ms }
-    }
+fn roll_ms(topic: &str, index: i32, config: &TopicConfig) -> i64 {
+    let jitter_max = config.segment_jitter_ms.min(config.segment_ms);
+    // Any spread over the partitions will do, so that they do not all end a segment at once.
+    let spread = millstream_wire::crc32c(topic.as_bytes()).wrapping_mul(31).wrapping_add(index as u32);
+    let jitter_ms = if jitter_max > 0 { i64::from(spread) % jitter_max } else { 0 };
+    let roll_ms = config.segment_ms - jitter_ms;
+    // What is in the active segment is not compacted.
+    if config.cleanup_policy.compact { roll_ms.min(config.max_compaction_lag_ms) } else { roll_ms }
 }

@@ -289,8 +289,9 @@ impl PartitionLog {
         now_ms: i64,
     ) -> Result<Arc<Segment>> {
         let active = self.view.read().segments.last().cloned();
+        let roll_ms = self.roll_ms.load(Ordering::Relaxed);
         match active {
-            Some(active) if !active.is_full_for(append, config, writer.roll_ms, now_ms) => Ok(active),
+            Some(active) if !active.is_full_for(append, config, roll_ms, now_ms) => Ok(active),
             _ => self.roll(writer, now_ms),
         }
     }

@@ -48,8 +48,6 @@ impl PartitionLog {
         self.remove_before_start(&mut listing.logs, checkpointed.log_start_offset)?;
         let mut segments = Vec::with_capacity(listing.logs.len());
         let mut rebuild_from = None;
-        let config = self.config();
-        writer.roll_ms = self.roll_ms(&config);
         writer.epochs = self.read_epochs(&listing.logs)?;
         for (index, &base_offset) in listing.logs.iter().enumerate() {
             let previous_end = segments.last().map(|segment: &Arc<Segment>| segment.extent().next_offset);

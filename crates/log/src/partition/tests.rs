@@ -398,6 +398,22 @@ fn any_batch() -> impl Strategy<Value = Written> {
         .prop_map(|(timestamps_ms, value_len)| Written { timestamps_ms, value_len })
 }
 
+/// Changing a topic's configuration waited for the append under way, and with it everybody who changed any topic.
+#[test]
+fn a_configuration_changes_while_an_append_waits_for_the_disk() {
+    let bench = Bench::new(1, FsyncPolicy::None);
+    let (store, partition) = bench.with_topic([("segment.ms", "1000")]);
+    partition.append(&batch(1, 10)).unwrap();
+    let appending = partition.writer().unwrap();
+    // On this thread: it would wait for ever.
+    let configs = [("segment.ms".to_owned(), "1000000".to_owned())];
+    store.set_topic_configs("t", configs.into()).unwrap();
+    drop(appending);
+    bench.clock.advance_ms(2000);
+    partition.append(&batch(1, 10)).unwrap();
+    assert_eq!(partition.view.read().segments.len(), 1, "it counts from the next append on");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
