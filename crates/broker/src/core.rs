@@ -1,23 +1,24 @@
 //! What all parts of a running broker share.
 //!
-//! Configurations of groups and of subscriptions to metrics stand in `resource_configs`. Topics are changed here and nowhere else: one change at a time, on a disk thread, and then a new [`TopicTable`] for
-//! everybody.
+//! What changes topics stands in `topics`, what configures groups and subscriptions to metrics in `resource_configs`, and what makes the
+//! coordinators ready in `coordinators`.
 
+mod coordinators;
 mod resource_configs;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use millstream_log::config::{ConfigMap, find_definition};
+use millstream_log::config::ConfigMap;
 use millstream_log::metadata::{ConfigResource, MetadataRecord, QuotaEntity};
-use millstream_log::{Clock, LogStore, NewTopic};
+use millstream_log::{Clock, LogStore};
 use millstream_wire::ErrorCode;
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
-use uuid::Uuid;
 
 use crate::api::configs::{BrokerLayers, RESOURCE_BROKER};
 use crate::api::{FetchSessions, Refusal};
@@ -25,15 +26,13 @@ use crate::config::BrokerConfig;
 use crate::coordinator::GroupCoordinator;
 use crate::coordinator::classic::Now;
 use crate::coordinator::transactions::TransactionCoordinator;
-use crate::error::Result as BrokerResult;
 use crate::error_code;
 use crate::metrics::Metrics;
 use crate::quotas::Quotas;
 use crate::server::{ByteBudget, ConnectionLimits};
 use crate::storage::coordinator_topic::CoordinatorTopic;
 use crate::storage::participants::Participants;
-use crate::storage::topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
-use crate::storage::{DiskThreads, Partition, RecordBuffers, Topic, TopicTable};
+use crate::storage::{DiskThreads, RecordBuffers, TopicTable};
 use crate::telemetry::Telemetry;
 
 /// Where clients of a listener are told to connect to.
@@ -108,7 +107,7 @@ impl Core {
             coordinators;
         let mut table = TopicTable::default();
         for topic in store.topics() {
-            table.insert(adopt(&topic, None));
+            table.insert(topics::adopt(&topic, None));
         }
         let quotas = Arc::new(Quotas::new(config.quota_windows, Arc::clone(&clock)));
         quotas.set(&store.metadata().state().client_quotas);
@@ -201,80 +200,6 @@ impl Core {
         Arc::clone(&self.topics.read())
     }
 
-    /// Makes sure that there is a coordinator for groups: creates `__consumer_offsets` where it is missing.
-    pub(crate) async fn group_coordinator_ready(self: &Arc<Self>, _group_id: &str) -> Result<(), ErrorCode> {
-        if self.offsets_topic.exists() {
-            return Ok(());
-        }
-        let _creating = self.groups.creating_topic.lock().await;
-        if self.offsets_topic.exists() {
-            return Ok(());
-        }
-        self.offsets_topic.set(self.coordinator_topic(OFFSETS_TOPIC).await?);
-        Ok(())
-    }
-
-    /// Makes sure that there is a coordinator for transactions: creates `__transaction_state` where it is missing.
-    pub(crate) async fn transaction_coordinator_ready(self: &Arc<Self>) -> Result<(), ErrorCode> {
-        if self.transactions_topic.exists() {
-            return Ok(());
-        }
-        let _creating = self.transactions.creating_topic.lock().await;
-        if !self.transactions_topic.exists() {
-            self.transactions_topic.set(self.coordinator_topic(TRANSACTIONS_TOPIC).await?);
-        }
-        Ok(())
-    }
-
-    /// A coordinator's topic, created where it is missing.
-    async fn coordinator_topic(self: &Arc<Self>, name: &'static str) -> Result<Arc<Topic>, ErrorCode> {
-        if let Some(topic) = self.topics().by_name(name) {
-            return Ok(Arc::clone(topic));
-        }
-        self.create_topic(self.internal_topic(name)).await.map_err(|refusal| {
-            tracing::error!(topic = name, error = %refusal.error, message = ?refusal.message, "cannot create a topic");
-            ErrorCode::CoordinatorNotAvailable
-        })
-    }
-
-    /// As [`Core::group_coordinator_ready`], for requests of members, whose group must have a name.
-    pub(crate) async fn membership_ready(self: &Arc<Self>, group_id: &str) -> Result<(), ErrorCode> {
-        if group_id.is_empty() {
-            return Err(ErrorCode::InvalidGroupId);
-        }
-        self.group_coordinator_ready(group_id).await
-    }
-
-    /// Begins to load what groups there are.
-    pub(crate) fn load_groups(self: &Arc<Self>) {
-        let Some(topic) = self.topics().by_name(OFFSETS_TOPIC).cloned() else {
-            // Whoever asks for groups before the first of them hears that there are none.
-            return self.groups.start_empty();
-        };
-        self.offsets_topic.set(Arc::clone(&topic));
-        for partition in &topic.partitions {
-            let groups = Arc::clone(&self.groups);
-            let index = partition.log.index();
-            self.disks.read(Box::new(move || groups.load_shard(index)));
-        }
-    }
-
-    /// Loads what transactions there are, and goes on with those that the last process did not finish. Returns when
-    /// everything that was decided is visible.
-    pub(crate) async fn load_transactions(self: &Arc<Self>) -> BrokerResult<()> {
-        let Some(topic) = self.topics().by_name(TRANSACTIONS_TOPIC).cloned() else { return Ok(()) };
-        self.transactions_topic.set(topic);
-        let transactions = Arc::clone(&self.transactions);
-        self.disks
-            .run(move || {
-                transactions.load();
-                transactions.roll_forward();
-            })
-            .await?;
-        self.transactions.markers_settled().await;
-        Ok(())
-    }
-
     /// A producer id that was never given. Every thousandth is a synced write.
     pub(crate) async fn new_producer_id(&self) -> Result<i64, ErrorCode> {
         let store = Arc::clone(&self.store);
@@ -282,29 +207,6 @@ impl Core {
             Ok(outcome) => outcome.map_err(|error| error_code::of_log(&error)),
             Err(_) => Err(ErrorCode::UnknownServerError),
         }
-    }
-
-    /// A topic of the broker's own, as Apache Kafka creates it.
-    fn internal_topic(&self, name: &str) -> NewTopic {
-        let configs =
-            [("cleanup.policy", "compact"), ("compression.type", "producer"), ("segment.bytes", "104857600")];
-        let configs = configs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
-        NewTopic {
-            name: name.to_owned(),
-            partitions: match name {
-                TRANSACTIONS_TOPIC => self.config.transactions_partitions,
-                _ => self.config.offsets_partitions,
-            },
-            configs: configs.collect(),
-        }
-    }
-
-    /// What auto-creation makes of a name.
-    pub(crate) fn auto_topic(&self, name: &str) -> NewTopic {
-        if name == OFFSETS_TOPIC || name == TRANSACTIONS_TOPIC {
-            return self.internal_topic(name);
-        }
-        NewTopic { name: name.to_owned(), partitions: self.config.num_partitions, configs: ConfigMap::new() }
     }
 
     /// Does something with the log on a disk thread.
@@ -330,82 +232,6 @@ impl Core {
         self.spawn(async move { _ = done.send(change.await) });
         // Only a broker that stops does not finish it.
         outcome.await.unwrap_or_else(|_| Err(ErrorCode::NotController.into()))
-    }
-
-    /// Creates a topic; it is durable when this returns.
-    pub(crate) async fn create_topic(self: &Arc<Self>, new: NewTopic) -> Result<Arc<Topic>, Refusal> {
-        let core = Arc::clone(self);
-        self.to_its_end(async move {
-            let _administration = core.administration.lock().await;
-            warn_of_ineffective(&new.name, &new.configs);
-            let created = core.on_disk(move |store| store.create_topic(new)).await?;
-            tracing::info!(topic = %created.name, partitions = created.partitions.len(), "topic is created");
-            Ok(core.put(adopt(&created, None)))
-        })
-        .await
-    }
-
-    /// Gives a topic more partitions.
-    pub(crate) async fn create_partitions(
-        self: &Arc<Self>,
-        topic: &Topic,
-        count: i32,
-    ) -> Result<Arc<Topic>, Refusal> {
-        let (core, name, id) = (Arc::clone(self), Arc::clone(&topic.name), topic.id);
-        self.to_its_end(async move {
-            let _administration = core.administration.lock().await;
-            let grown = core.on_disk(move |store| store.create_partitions(&name, count)).await?;
-            let current = core.topics().by_id(id).cloned();
-            Ok(core.put(adopt(&grown, current.as_deref())))
-        })
-        .await
-    }
-
-    /// Deletes a topic, and what groups have committed for it.
-    pub(crate) async fn delete_topic(self: &Arc<Self>, id: Uuid) -> Result<(), Refusal> {
-        let core = Arc::clone(self);
-        self.to_its_end(async move {
-            let _administration = core.administration.lock().await;
-            core.on_disk(move |store| store.delete_topic(id)).await?;
-            let removed = {
-                let mut topics = core.topics.write();
-                let mut table = TopicTable::clone(&topics);
-                let removed = table.remove(id);
-                *topics = Arc::new(table);
-                removed
-            };
-            if let Some(topic) = removed {
-                topic.partitions.iter().for_each(|partition| partition.wake_all());
-                core.groups.forget_topic(&topic.name);
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// Changes the configurations that were set on a topic. `change` sees them as they are.
-    pub(crate) async fn change_topic_configs(
-        &self,
-        topic: Arc<str>,
-        validate_only: bool,
-        change: impl FnOnce(&mut ConfigMap) -> Result<(), Refusal> + Send + 'static,
-    ) -> Result<(), Refusal> {
-        let _administration = self.administration.lock().await;
-        let Some(current) = self.store.topic(&topic) else {
-            return Err(ErrorCode::UnknownTopicOrPartition.into());
-        };
-        let mut configs = current.overrides.clone();
-        change(&mut configs)?;
-        let broker = self.store.broker_configs();
-        if let Err(error) = millstream_log::config::TopicConfig::resolve(&configs, &broker) {
-            return Err(Refusal::new(error_code::of_log(&error), error.to_string()));
-        }
-        if validate_only || configs == current.overrides {
-            return Ok(());
-        }
-        warn_of_ineffective(&topic, &configs);
-        self.on_disk(move |store| store.set_topic_configs(&topic, configs)).await?;
-        Ok(())
     }
 
     /// What the broker's configurations are set to.
@@ -467,35 +293,6 @@ impl Core {
         })
         .await
     }
-
-    fn put(&self, topic: Topic) -> Arc<Topic> {
-        let id = topic.id;
-        let mut topics = self.topics.write();
-        let mut table = TopicTable::clone(&topics);
-        table.insert(topic);
-        *topics = Arc::new(table);
-        // It has just been put in.
-        topics.by_id(id).cloned().unwrap_or_else(|| unreachable!("the topic is in the table"))
-    }
-}
-
-/// Names what is set on a topic and does nothing.
-fn warn_of_ineffective(topic: &str, configs: &ConfigMap) {
-    for (config, value) in configs {
-        if find_definition(config).is_some_and(|definition| definition.is_ineffective(value)) {
-            tracing::warn!(topic, config, value, "this configuration of the topic has no effect here");
-        }
-    }
-}
-
-/// A topic of the log as the broker sees it. Partitions that it has already stay the same.
-fn adopt(topic: &millstream_log::Topic, current: Option<&Topic>) -> Topic {
-    let hash = topic.id.as_u128() as usize;
-    let partitions = topic.partitions.iter().enumerate().map(|(index, log)| {
-        let known = current.and_then(|current| current.partitions.get(index));
-        known.cloned().unwrap_or_else(|| Partition::new(Arc::clone(log), hash.wrapping_add(index)))
-    });
-    Topic { name: Arc::clone(&topic.name), id: topic.id, partitions: partitions.collect() }
 }
 
 /// The time, as the coordinator wants it.

@@ -26,6 +26,7 @@
 mod client;
 mod machine;
 mod member;
+mod offline;
 mod offset;
 mod reader;
 mod sweep;
