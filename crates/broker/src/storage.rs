@@ -14,5 +14,5 @@ pub(crate) use buffers::{Reach, RecordBuffers};
 pub(crate) use disk::DiskThreads;
 #[cfg(test)]
 pub(crate) use disk::DisksByHand;
-pub(crate) use partition::{Partition, Traffic, Watcher};
+pub(crate) use partition::{Partition, Traffic, Watched, Watcher};
 pub(crate) use topics::{Topic, TopicTable};

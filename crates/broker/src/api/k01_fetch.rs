@@ -29,7 +29,7 @@ use uuid::Uuid;
 use super::{Api, Call};
 use crate::core::Core;
 use crate::server::{Answer, Handling, Records};
-use crate::storage::{Partition, TopicTable, Watcher};
+use crate::storage::{Partition, TopicTable, Watched, Watcher};
 use read::Round;
 pub(crate) use session::FetchSessions;
 use session::{Begun, SessionUse};
@@ -178,26 +178,15 @@ async fn fetch(core: &Arc<Core>, plan: Plan, max_wait: Duration) -> (Vec<Partiti
 /// Hears of all partitions of a request for as long as it lives.
 struct Watch {
     watcher: Arc<Watcher>,
-    partitions: Vec<Arc<Partition>>,
+    _partitions: Vec<Watched>,
 }
 
 impl Watch {
     fn new(plan: &Plan) -> Self {
         let watcher = Arc::new(Watcher::default());
-        let partitions: Vec<_> =
-            plan.targets.iter().filter_map(|target| target.found.as_ref().ok().cloned()).collect();
-        for partition in &partitions {
-            partition.watch(&watcher);
-        }
-        Self { watcher, partitions }
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        for partition in &self.partitions {
-            partition.unwatch(&self.watcher);
-        }
+        let found = plan.targets.iter().filter_map(|target| target.found.as_ref().ok());
+        let partitions = found.map(|partition| partition.watch(&watcher)).collect();
+        Self { watcher, _partitions: partitions }
     }
 }
 

@@ -6,7 +6,7 @@
 //! Lock order: `giving`, then `waiting`. Callbacks run under `giving`; they may append (that only queues) but must not
 //! wait.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -137,22 +137,43 @@ impl Partition {
         disks.write(self.writer(disks), Box::new(job));
     }
 
-    /// Has `watcher` told whenever there is more to read, until [`Partition::unwatch`].
-    pub(crate) fn watch(&self, watcher: &Arc<Watcher>) {
-        self.events.watchers.lock().push(Arc::clone(watcher));
-    }
-
-    pub(crate) fn unwatch(&self, watcher: &Arc<Watcher>) {
-        let mut watchers = self.events.watchers.lock();
-        if let Some(place) = watchers.iter().position(|other| Arc::ptr_eq(other, watcher)) {
-            watchers.swap_remove(place);
-        }
+    /// Has `watcher` told whenever there is more to read, for as long as the result lives.
+    pub(crate) fn watch(&self, watcher: &Arc<Watcher>) -> Watched {
+        self.events.watch(watcher)
     }
 
     /// Tells everybody who waits for records or acknowledgements to look again: the topic is gone.
     pub(crate) fn wake_all(&self) {
         self.events.give_due();
         self.events.wake_watchers();
+    }
+}
+
+/// That somebody is told of a partition's news, until it is dropped.
+pub(crate) struct Watched {
+    events: Arc<Events>,
+    place: u64,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.events.watchers.lock().by_place.remove(&self.place);
+    }
+}
+
+/// Who is told of a partition's news. Thousands may wait for one partition, and each leaves when its time is over.
+#[derive(Default)]
+struct Watchers {
+    by_place: BTreeMap<u64, Arc<Watcher>>,
+    next_place: u64,
+}
+
+impl Watchers {
+    fn add(&mut self, watcher: Arc<Watcher>) -> u64 {
+        let place = self.next_place;
+        self.next_place += 1;
+        self.by_place.insert(place, watcher);
+        place
     }
 }
 
@@ -168,7 +189,7 @@ struct Events {
     giving: Mutex<()>,
     /// By ascending offset to be reached.
     waiting: Mutex<VecDeque<Waiting>>,
-    watchers: Mutex<Vec<Arc<Watcher>>>,
+    watchers: Mutex<Watchers>,
 }
 
 impl fmt::Debug for Events {
@@ -214,8 +235,13 @@ impl Events {
         }
     }
 
+    fn watch(self: &Arc<Self>, watcher: &Arc<Watcher>) -> Watched {
+        let place = self.watchers.lock().add(Arc::clone(watcher));
+        Watched { events: Arc::clone(self), place }
+    }
+
     fn wake_watchers(&self) {
-        for watcher in self.watchers.lock().iter() {
+        for watcher in self.watchers.lock().by_place.values() {
             watcher.notify();
         }
     }
@@ -235,3 +261,6 @@ impl PartitionListener for Events {
         self.wake_watchers();
     }
 }
+
+#[cfg(test)]
+mod tests;
