@@ -35,11 +35,20 @@ fn a_transaction_in_an_offline_partition_ends_when_its_topic_is_deleted() {
             let (producer_id, producer_epoch) = (producer.producer_id, producer.producer_epoch);
             let stamp = ProducerStamp { producer_id, producer_epoch, base_sequence: 0 };
             client.produce(TOPIC, 0, Some("id"), batch(1, stamp, true)).await.unwrap().unwrap();
-            // The write of the next record succeeds and its sync fails.
-            fs.inject(1, Fault::Device);
-            let lost = client.produce(TOPIC, 0, None, batch(2, ProducerStamp::NONE, false)).await.unwrap();
-            assert_eq!(lost, Err(ErrorCode::KafkaStorageError));
-            assert!(core.store.partition(TOPIC, 0).unwrap().is_offline());
+            let partition = core.store.partition(TOPIC, 0).unwrap();
+            // What fails is a write or the sync of something else, until it is the sync that nobody believes the disk after.
+            for (serial, after) in (2..).zip((0..8).cycle().take(40)) {
+                fs.inject(after, Fault::Device);
+                let plain = batch(serial, ProducerStamp::NONE, false);
+                if let Err(error) = client.produce(TOPIC, 0, None, plain).await.unwrap() {
+                    assert_eq!(error, ErrorCode::KafkaStorageError);
+                }
+                fs.clear_fault();
+                if partition.is_offline() {
+                    break;
+                }
+            }
+            assert!(partition.is_offline());
 
             let commit =
                 EndTxnRequest { transactional_id: "id".into(), producer_id, producer_epoch, committed: true };
