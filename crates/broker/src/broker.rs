@@ -202,7 +202,7 @@ pub(crate) fn open_store(
         broker_configs: config.topic_defaults.clone(),
         compaction: config.compaction,
         disk_reserve_bytes: config.disk_reserve_bytes,
-        producer_expiration_ms: i64::try_from(config.producer_id_expiration.as_millis()).unwrap_or(i64::MAX),
+        producer_expiration_ms: core::producer_expiration_ms(config),
         ..platform
     };
     let store = LogStore::open(&config.data_dir, options)?;
@@ -210,6 +210,7 @@ pub(crate) fn open_store(
     let merged =
         BrokerLayers::read(&store.metadata().state(), config.node_id, &config.topic_defaults).merged();
     if merged != config.topic_defaults {
+        core::put_in_force(&store, &config.changed_by(&merged));
         store.set_broker_configs(merged)?;
     }
     Ok(store)

@@ -259,6 +259,7 @@ impl Core {
             let resource = ConfigResource { kind: RESOURCE_BROKER, name };
             let merged = after.merged();
             let limits = Arc::clone(&core.connection_limits);
+            let changed = core.config.changed_by(&merged);
             core.on_disk(move |store| {
                 store.check_broker_configs(&merged)?;
                 if validate_only {
@@ -267,6 +268,7 @@ impl Core {
                 let record = MetadataRecord::ResourceConfigs { resource, configs };
                 store.metadata().change(|_| Ok((vec![record], ())))?;
                 limits.set(&merged);
+                put_in_force(store, &changed);
                 store.set_broker_configs(merged)
             })
             .await
@@ -293,6 +295,16 @@ impl Core {
         })
         .await
     }
+}
+
+/// Tells the log what of its options has changed while the broker runs.
+pub(crate) fn put_in_force(store: &LogStore, config: &BrokerConfig) {
+    store.set_compaction(config.compaction);
+    store.set_producer_expiration_ms(producer_expiration_ms(config));
+}
+
+pub(crate) fn producer_expiration_ms(config: &BrokerConfig) -> i64 {
+    i64::try_from(config.producer_id_expiration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The time, as the coordinator wants it.

@@ -4,6 +4,7 @@
 //! IncrementalAlterConfigs changes while the broker runs, and the reference page. A configuration is
 //!
 //! - read at the start ([`Effect::AtStart`]): it sets a field of [`BrokerConfig`];
+//! - read then and again whenever it changes ([`Effect::Live`]): what goes by that field is told;
 //! - the default of a topic configuration ([`Effect::TopicDefault`]): these change while the broker runs, as in Kafka;
 //! - looked up whenever it is set ([`Effect::Dynamic`]);
 //! - fixed ([`Effect::Fixed`]): a single node has one value, and another is reported as having no effect;
@@ -32,6 +33,13 @@ pub(crate) enum Effect {
         /// The value in force.
         get: fn(&BrokerConfig) -> String,
     },
+    /// It is read when the broker starts and whenever it is set, and put in force by [`BrokerConfig::changed_by`].
+    Live {
+        /// As of [`Effect::AtStart`].
+        set: fn(&mut BrokerConfig, &str) -> Option<()>,
+        /// The value at the start.
+        get: fn(&BrokerConfig) -> String,
+    },
     /// It is what topics have that do not set the configuration of the same meaning.
     TopicDefault(&'static ConfigDefinition),
     /// It is looked up whenever it is set, by whoever goes by it; with its default.
@@ -53,13 +61,13 @@ pub(crate) struct Property {
 impl Property {
     /// Whether it changes while the broker runs.
     pub(crate) fn is_dynamic(&self) -> bool {
-        matches!(self.effect, Effect::TopicDefault(_) | Effect::Dynamic(_))
+        matches!(self.effect, Effect::TopicDefault(_) | Effect::Dynamic(_) | Effect::Live { .. })
     }
 
     /// The value that it has where nobody set it.
     pub(crate) fn default(&self) -> String {
         match self.effect {
-            Effect::AtStart { get, .. } => get(&BrokerConfig::new("")),
+            Effect::AtStart { get, .. } | Effect::Live { get, .. } => get(&BrokerConfig::new("")),
             Effect::TopicDefault(definition) => definition.default.to_owned(),
             Effect::Fixed(value) | Effect::Dynamic(value) => value.to_owned(),
         }
@@ -165,7 +173,9 @@ impl BrokerConfig {
             };
             property.check(value)?;
             match property.effect {
-                Effect::AtStart { set, .. } => set(self, value).ok_or_else(|| property.invalid(value))?,
+                Effect::AtStart { set, .. } | Effect::Live { set, .. } => {
+                    set(self, value).ok_or_else(|| property.invalid(value))?;
+                }
                 Effect::TopicDefault(definition) => {
                     if definition.is_ineffective(value) {
                         notices.push(SettingNotice::Ineffective { name: name.clone(), fixed: None });
@@ -186,6 +196,20 @@ impl BrokerConfig {
             self.listeners = listeners;
         }
         Ok(notices)
+    }
+
+    /// This configuration with what was set while the broker ran, of that which is read again then.
+    pub(crate) fn changed_by(&self, set_meanwhile: &BTreeMap<String, String>) -> Self {
+        let mut changed = self.clone();
+        for (name, value) in set_meanwhile {
+            if let Some(Property { effect: Effect::Live { set, .. }, .. }) = find(name)
+                && set(&mut changed, value.trim()).is_none()
+            {
+                // Values are checked before they are set; this one was by a version with another rule.
+                tracing::warn!(name, value, "configuration is not obeyed, its value is not possible");
+            }
+        }
+        changed
     }
 
     /// `log.retention.hours` and its kin, which the finer unit overrides.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -35,7 +35,7 @@ pub(crate) struct Context {
     pub(crate) sync_queue: SyncQueue,
     pub(crate) previous_run: PreviousRun,
     pub(crate) leader_epoch: i32,
-    pub(crate) producer_expiration_ms: i64,
+    pub(crate) producer_expiration_ms: AtomicI64,
     pub(crate) checkpointed: Mutex<HashMap<(String, i32), Checkpointed>>,
     pub(crate) space: SpaceGuard,
     /// Offsets up to which partitions are compacted, for the checkpoint.
@@ -48,6 +48,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// How long a partition remembers a silent producer.
+    pub(crate) fn producer_expiration_ms(&self) -> i64 {
+        self.producer_expiration_ms.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn fs(&self) -> &dyn FileSystem {
         self.cache.fs()
     }

@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -155,7 +155,6 @@ pub struct LogStore {
     /// Syncs on the caller's thread where there is no thread of its own.
     syncer: Mutex<Option<Syncer>>,
     sync_thread: Mutex<Option<JoinHandle<()>>>,
-    compaction: CompactionOptions,
     compactor: Arc<CompactorSignal>,
     compactor_thread: Mutex<Option<JoinHandle<()>>>,
     scrub: Mutex<scrub::ScrubProgress>,
@@ -190,7 +189,7 @@ impl LogStore {
             sync_queue: SyncQueue::default(),
             previous_run,
             leader_epoch: metadata.state().broker_epoch,
-            producer_expiration_ms: options.producer_expiration_ms,
+            producer_expiration_ms: AtomicI64::new(options.producer_expiration_ms),
             space: SpaceGuard::new(options.disk_reserve_bytes),
             compacted: Mutex::new(housekeeping::read_compacted(&*options.fs, path, &metadata.state())?),
             swaps: AtomicU64::new(0),
@@ -208,8 +207,7 @@ impl LogStore {
             administration: Mutex::new(()),
             discarded: Mutex::default(),
             sync_thread: Mutex::new(None),
-            compaction: options.compaction,
-            compactor: Arc::default(),
+            compactor: Arc::new(compaction::CompactorSignal::new(options.compaction)),
             compactor_thread: Mutex::new(None),
             scrub: Mutex::default(),
         };
@@ -291,6 +289,11 @@ impl LogStore {
     /// When appended records are synced.
     pub fn fsync_policy(&self) -> FsyncPolicy {
         self.context.policy
+    }
+
+    /// Changes the time in ms after which a silent producer is forgotten.
+    pub fn set_producer_expiration_ms(&self, expiration_ms: i64) {
+        self.context.producer_expiration_ms.store(expiration_ms, Ordering::Relaxed);
     }
 
     /// The metadata log: producer ids, features, and the state that topics come from.

@@ -146,11 +146,16 @@ fn entry(definition: &'static ConfigDefinition, own: Option<Synonym>, broker: &B
     }
 }
 
-/// A configuration of the broker that no topic has and that changes while the broker runs.
-fn dynamic_entry(property: &Property, default: Option<&'static str>, layers: &BrokerLayers) -> Entry {
-    let default =
-        default.map(|value| Synonym { name: property.name, value: value.to_owned(), source: SOURCE_DEFAULT });
-    let synonyms: Vec<Synonym> = layers.synonyms(property.name).chain(default).collect();
+/// A configuration of the broker that no topic has and that changes while the broker runs. `fixed` are the values with their sources that it has
+/// below those of the layers.
+fn dynamic_entry(
+    property: &Property,
+    fixed: impl IntoIterator<Item = (String, i8)>,
+    layers: &BrokerLayers,
+) -> Entry {
+    let name = property.name;
+    let fixed = fixed.into_iter().map(|(value, source)| Synonym { name, value, source });
+    let synonyms: Vec<Synonym> = layers.synonyms(name).chain(fixed).collect();
     let first = synonyms.first();
     Entry {
         name: property.name,
@@ -172,7 +177,14 @@ pub(super) fn broker_entries(core: &Core) -> Vec<Entry> {
             Effect::TopicDefault(definition) => {
                 return Entry { name: property.name, ..entry(definition, None, &layers) };
             }
-            Effect::Dynamic(default) => return dynamic_entry(&property, Some(default), &layers),
+            Effect::Dynamic(default) => {
+                return dynamic_entry(&property, [(default.to_owned(), SOURCE_DEFAULT)], &layers);
+            }
+            Effect::Live { get, .. } => {
+                let at_start = (get(&core.config), SOURCE_STATIC_BROKER);
+                let set = (at_start.0 != default).then_some(at_start);
+                return dynamic_entry(&property, set.into_iter().chain([(default, SOURCE_DEFAULT)]), &layers);
+            }
             Effect::AtStart { get, .. } => get(&core.config),
             Effect::Fixed(value) => value.to_owned(),
         };
@@ -200,7 +212,7 @@ pub(super) fn default_broker_entries(core: &Core) -> Vec<Entry> {
         Effect::TopicDefault(definition) => {
             Some(Entry { name: property.name, ..entry(definition, None, &layers) })
         }
-        Effect::Dynamic(_) => Some(dynamic_entry(&property, None, &layers)),
+        Effect::Dynamic(_) | Effect::Live { .. } => Some(dynamic_entry(&property, [], &layers)),
         _ => None,
     };
     set.filter_map(of).collect()

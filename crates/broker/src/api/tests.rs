@@ -16,9 +16,11 @@ mod telemetry;
 mod transactions;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
-use millstream_log::FsyncPolicy;
+use millstream_log::{Clock, FsyncPolicy};
 use millstream_wire::compression::{Compression, Compressor};
 use millstream_wire::frame;
 use millstream_wire::messages::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
@@ -36,6 +38,22 @@ struct TestBroker {
     broker: Broker,
     client: TestClient,
     directory: tempfile::TempDir,
+}
+
+/// A wall clock that moves when it is told to.
+#[derive(Debug)]
+struct HeldClock(AtomicI64);
+
+impl HeldClock {
+    fn advance_ms(&self, by_ms: i64) {
+        self.0.fetch_add(by_ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for HeldClock {
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// One connection.
@@ -60,6 +78,16 @@ impl TestBroker {
         let broker = Broker::start(config).await.unwrap();
         let client = TestClient::connect(&broker);
         Self { broker, client, directory }
+    }
+
+    /// A broker whose wall clock stands still.
+    async fn start_held() -> (Self, Arc<HeldClock>) {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(HeldClock(AtomicI64::new(now_ms())));
+        let held = Arc::clone(&clock) as Arc<dyn Clock>;
+        let broker = Broker::start_with_clock(config(directory.path()), held).await.unwrap();
+        let client = TestClient::connect(&broker);
+        (Self { broker, client, directory }, clock)
     }
 
     /// Stops in order, and starts again on the same directory.

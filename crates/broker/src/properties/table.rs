@@ -1,4 +1,4 @@
-//! The configurations that are read at the start or have one value. Those that are defaults of topics stand in the log's table.
+//! The configurations that are read at the start, some of them whenever they change as well, or have one value. Those that are defaults of topics stand in the log's table.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -31,6 +31,17 @@ const fn at_start(
     documentation: &'static str,
 ) -> Property {
     Property { name, kind, valid, effect: Effect::AtStart { set, get }, documentation }
+}
+
+const fn live(
+    name: &'static str,
+    kind: ConfigType,
+    valid: Valid,
+    set: fn(&mut BrokerConfig, &str) -> Option<()>,
+    get: fn(&BrokerConfig) -> String,
+    documentation: &'static str,
+) -> Property {
+    Property { name, kind, valid, effect: Effect::Live { set, get }, documentation }
 }
 
 const fn dynamic(
@@ -212,10 +223,10 @@ pub(super) static PROPERTIES: &[Property] = {
             "Shortest session timeout that a member may ask for."),
         at_start("listeners", List, Any, |_, _| Some(()), |c| listeners(c, |listener| &listener.bind),
             "Where the broker listens: NAME://HOST:PORT separated by commas. Names in controller.listener.names are left out: there is no controller to talk to."),
-        at_start("log.cleaner.backoff.ms", Long, AtLeast(0),
+        live("log.cleaner.backoff.ms", Long, AtLeast(0),
             |c, value| put_ms(&mut c.compaction.backoff, value), |c| ms(c.compaction.backoff),
             "Time between two looks for partitions to compact."),
-        at_start("log.cleaner.dedupe.buffer.size", Long, AtLeast(0),
+        live("log.cleaner.dedupe.buffer.size", Long, AtLeast(0),
             |c, value| put(&mut c.compaction.map_bytes, value), |c| c.compaction.map_bytes.to_string(),
             "Most bytes for the keys of one compaction; a partition with more keys is compacted in several runs."),
         at_start("log.cleaner.enable", Boolean, Any,
@@ -268,7 +279,7 @@ pub(super) static PROPERTIES: &[Property] = {
             |c, value| put(&mut c.offsets_partitions, value), |c| c.offsets_partitions.to_string(),
             "Partitions of __consumer_offsets when it is created."),
         fixed("offsets.topic.replication.factor", Short, "1", "Replicas of __consumer_offsets; a single node has one."),
-        at_start("producer.id.expiration.ms", Int, AtLeast(1),
+        live("producer.id.expiration.ms", Int, AtLeast(1),
             |c, value| put_ms(&mut c.producer_id_expiration, value), |c| ms(c.producer_id_expiration),
             "How long a partition remembers a producer that writes nothing and has no open transaction."),
         at_start("queued.max.request.bytes", Long, AtLeast(1),

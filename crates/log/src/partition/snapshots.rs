@@ -95,7 +95,7 @@ impl PartitionLog {
     pub(crate) fn expire_producers(&self) {
         if self.is_open() {
             let now_ms = self.context.clock.now_ms();
-            self.writer.lock().producers.expire(now_ms, self.context.producer_expiration_ms);
+            self.writer.lock().producers.expire(now_ms, self.context.producer_expiration_ms());
         }
     }
 
@@ -120,7 +120,7 @@ impl PartitionLog {
         let usable = sound.partition_point(|&offset| rebuild_from.is_none_or(|from| offset <= from));
         let (from, mut state) = self.newest_snapshot(&sound[..usable]);
         writer.snapshot_offset = sound.last().copied().unwrap_or(0);
-        state.expire(now_ms, self.context.producer_expiration_ms);
+        state.expire(now_ms, self.context.producer_expiration_ms());
         writer.bytes_since_snapshot =
             self.replay_producers(&mut state, from, log_end_offset, TransactionIndexes::Repair)?;
         writer.producers = state;

@@ -38,18 +38,33 @@ impl Default for CompactionOptions {
     }
 }
 
-/// Tells the thread to end.
-#[derive(Debug, Default)]
+/// Tells the thread how to compact, and when to end.
+#[derive(Debug)]
 pub(super) struct CompactorSignal {
     stopping: AtomicBool,
-    lock: Mutex<()>,
+    options: Mutex<CompactionOptions>,
     changed: Condvar,
 }
 
 impl CompactorSignal {
+    pub(super) fn new(options: CompactionOptions) -> Self {
+        Self { stopping: AtomicBool::new(false), options: Mutex::new(options), changed: Condvar::new() }
+    }
+
+    fn set_options(&self, options: CompactionOptions) {
+        let before = std::mem::replace(&mut *self.options.lock(), options);
+        if before != options {
+            self.changed.notify_all();
+        }
+    }
+
+    fn options(&self) -> CompactionOptions {
+        *self.options.lock()
+    }
+
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
-        let _lock = self.lock.lock();
+        let _options = self.options.lock();
         self.changed.notify_all();
     }
 
@@ -57,20 +72,28 @@ impl CompactorSignal {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    fn wait(&self, backoff: Duration) {
-        let until = Instant::now() + backoff;
-        let mut lock = self.lock.lock();
-        while !self.is_stopping() && !self.changed.wait_until(&mut lock, until).timed_out() {}
+    /// Waits until it is time for another look. New options are reason for one at once.
+    fn wait(&self) {
+        let mut options = self.options.lock();
+        if !self.is_stopping() {
+            let backoff = options.backoff.max(BACKOFF_MIN);
+            self.changed.wait_for(&mut options, backoff);
+        }
     }
 }
 
 impl LogStore {
+    /// Changes how the store compacts, from the next run on. A store that was opened without compaction stays so.
+    pub fn set_compaction(&self, options: CompactionOptions) {
+        self.compactor.set_options(options);
+    }
+
     /// Compacts whatever is worth it by its topic's configuration, on the calling thread; says how many runs that took. What fails is
     /// logged and left for the next call. For a store without its own thread.
     pub fn compact(&self) -> usize {
         let (mut runs, mut failed) = (0, HashSet::new());
         while !self.compactor.is_stopping()
-            && self.compaction.enabled
+            && self.compactor.options().enabled
             && let Some((partition, compactable)) = self.most_urgent(&failed)
         {
             match self.compact_partition(&partition, &compactable) {
@@ -117,8 +140,10 @@ impl LogStore {
             let _administration = self.administration.lock();
             self.write_checkpoints_without(None)?;
         }
-        let run =
-            CompactionRun { map_bytes: self.compaction.map_bytes, stop: self.compactor.stopping_flag() };
+        let run = CompactionRun {
+            map_bytes: self.compactor.options().map_bytes,
+            stop: self.compactor.stopping_flag(),
+        };
         let began = Instant::now();
         let Some(done) = partition.compact(compactable, recovery_point, &run)? else { return Ok(false) };
         let key = (partition.topic().to_owned(), partition.index());
@@ -134,14 +159,13 @@ impl LogStore {
     }
 
     pub(super) fn start_compactor(self: &Arc<Self>) -> Result<()> {
-        if !self.compaction.enabled {
+        if !self.compactor.options().enabled {
             return Ok(());
         }
-        let (store, signal, backoff) =
-            (Arc::downgrade(self), self.compactor.clone(), self.compaction.backoff);
+        let (store, signal) = (Arc::downgrade(self), self.compactor.clone());
         let spawned = std::thread::Builder::new()
             .name("log-compactor".to_owned())
-            .spawn(move || run_compactor(&store, &signal, backoff));
+            .spawn(move || run_compactor(&store, &signal));
         let thread = spawned.map_err(|source| LogError::Io {
             operation: "start a thread for",
             path: self.context.root().to_owned(),
@@ -167,9 +191,9 @@ impl CompactorSignal {
     }
 }
 
-fn run_compactor(store: &Weak<LogStore>, signal: &CompactorSignal, backoff: Duration) {
+fn run_compactor(store: &Weak<LogStore>, signal: &CompactorSignal) {
     loop {
-        signal.wait(backoff.max(BACKOFF_MIN));
+        signal.wait();
         if signal.is_stopping() {
             return;
         }

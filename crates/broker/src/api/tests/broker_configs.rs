@@ -109,3 +109,35 @@ async fn what_cannot_change_is_refused() {
         assert!(message.contains(part), "{message}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compaction_goes_by_what_is_set_meanwhile() {
+    let mut test =
+        TestBroker::start_with(|config| config.compaction.backoff = std::time::Duration::from_secs(3600))
+            .await;
+    records::fill_compacted(&mut test).await;
+    assert_eq!(alter(&mut test, "", "log.cleaner.backoff.ms", SET, Some("10")).await.0, 0);
+    records::until_compacted(&mut test).await;
+    let found = describe(&mut test, (4, "1"), "log.cleaner.backoff.ms").await.unwrap();
+    let synonyms: Vec<_> =
+        found.synonyms.iter().map(|it| (it.source, it.value.as_deref().unwrap())).collect();
+    assert_eq!((synonyms, found.read_only), (vec![(3, "10"), (4, "3600000"), (5, "15000")], false));
+    assert_eq!(alter(&mut test, "", "log.cleaner.enable", SET, Some("false")).await.0, 42, "as in Kafka");
+}
+
+#[tokio::test]
+async fn silent_producers_are_forgotten_by_what_is_set_meanwhile() {
+    let (mut test, clock) = TestBroker::start_held().await;
+    test.create_topic("t", 1, &[]).await;
+    let expiration = "producer.id.expiration.ms";
+    assert_eq!(alter(&mut test, "1", expiration, SET, Some("0")).await.0, 40);
+    assert_eq!(alter(&mut test, "1", expiration, SET, Some("3600000")).await.0, 0);
+    assert_eq!(test.produce("t", 0, idempotent("v", 7, 0, 0)).await.error_code, 0);
+    clock.advance_ms(60_000);
+    for (value, known) in [(None, 1), (Some("30000"), 0)] {
+        let operation = if value.is_some() { SET } else { DELETE };
+        assert_eq!(alter(&mut test, "1", expiration, operation, value).await.0, 0);
+        test.broker.core.store.write_checkpoints().unwrap();
+        assert_eq!(transactions::producers(&mut test, 0).await.len(), known, "{value:?}");
+    }
+}

@@ -1,9 +1,6 @@
 //! Quotas over the protocol, with a clock that stands still: what answers say can be reckoned.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
-use millstream_log::Clock;
+use millstream_log::Clock as _;
 use millstream_wire::messages::alter_client_quotas::{
     AlterClientQuotasRequest, AlterClientQuotasRequestEntityData, AlterClientQuotasRequestEntryData, OpData,
 };
@@ -11,26 +8,6 @@ use millstream_wire::messages::describe_client_quotas::{ComponentData, DescribeC
 use millstream_wire::messages::find_coordinator::FindCoordinatorRequest;
 
 use super::*;
-
-/// A wall clock that moves when it is told to.
-#[derive(Debug)]
-struct HeldClock(AtomicI64);
-
-impl Clock for HeldClock {
-    fn now_ms(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// A broker whose wall clock stands still.
-async fn start_held() -> (TestBroker, Arc<HeldClock>) {
-    let directory = tempfile::tempdir().unwrap();
-    let clock = Arc::new(HeldClock(AtomicI64::new(now_ms())));
-    let config = config(directory.path());
-    let broker = Broker::start_with_clock(config, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-    let client = TestClient::connect(&broker);
-    (TestBroker { broker, client, directory }, clock)
-}
 
 /// An entity's part: its type, and its name if it is not the default.
 type Part<'a> = (&'a str, Option<&'a str>);
@@ -140,7 +117,7 @@ async fn a_check_changes_nothing() {
 #[tokio::test]
 async fn a_producer_comes_down_to_its_quota() {
     const RATE: f64 = 10_000.0;
-    let (mut test, clock) = start_held().await;
+    let (mut test, clock) = TestBroker::start_held().await;
     test.create_topic("t", 1, &[]).await;
     assert_eq!(test.alter_quotas(&[("client-id", None)], &[("producer_byte_rate", Some(RATE))]).await, 0);
     let value = "x".repeat(3000);
@@ -154,7 +131,7 @@ async fn a_producer_comes_down_to_its_quota() {
         assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
         sent_bytes += size_bytes;
         was_put_off += i32::from(answer.throttle_time_ms > 0);
-        clock.0.fetch_add(i64::from(answer.throttle_time_ms) + 10, Ordering::Relaxed);
+        clock.advance_ms(i64::from(answer.throttle_time_ms) + 10);
     }
     let seconds = (clock.now_ms() - start_ms) as f64 / 1000.0;
     let per_second = sent_bytes as f64 / seconds;
@@ -165,7 +142,7 @@ async fn a_producer_comes_down_to_its_quota() {
 
 #[tokio::test]
 async fn a_fetch_that_exceeds_the_quota_is_answered_empty_and_again_in_full() {
-    let (mut test, clock) = start_held().await;
+    let (mut test, clock) = TestBroker::start_held().await;
     test.create_topic("t", 1, &[]).await;
     for _ in 0..4 {
         test.produce("t", 0, batch(&[(None, &"x".repeat(3000))])).await;
@@ -184,7 +161,7 @@ async fn a_fetch_that_exceeds_the_quota_is_answered_empty_and_again_in_full() {
         "{}",
         second.throttle_time_ms
     );
-    clock.0.fetch_add(11_000, Ordering::Relaxed);
+    clock.advance_ms(11_000);
     let third = test.ask_fresh(12, fetch_request("t", &[(0, 3)])).await;
     assert_eq!(third.throttle_time_ms, 0);
     assert_eq!(values(partition_of(&third, 0, 0)).len(), 1);
@@ -202,7 +179,7 @@ async fn exceed(test: &mut TestBroker, client: &mut TestClient, seconds: f64) ->
 
 #[tokio::test]
 async fn a_connection_that_exceeded_a_quota_is_muted() {
-    let (mut test, _) = start_held().await;
+    let (mut test, _) = TestBroker::start_held().await;
     test.create_topic("t", 1, &[]).await;
     let mut muted = TestClient::connect(&test.broker);
     assert!(exceed(&mut test, &mut muted, 3600.0).await > 1_000_000, "the answer itself comes at once");
@@ -215,7 +192,7 @@ async fn a_connection_that_exceeded_a_quota_is_muted() {
 
 #[tokio::test]
 async fn a_connection_that_was_muted_is_served_again() {
-    let (mut test, _) = start_held().await;
+    let (mut test, _) = TestBroker::start_held().await;
     test.create_topic("t", 1, &[]).await;
     let mut muted = TestClient::connect(&test.broker);
     assert!(exceed(&mut test, &mut muted, 0.1).await > 0);
@@ -224,7 +201,7 @@ async fn a_connection_that_was_muted_is_served_again() {
 
 #[tokio::test]
 async fn topics_beyond_the_quota_are_refused_and_older_clients_put_off() {
-    let (mut test, _) = start_held().await;
+    let (mut test, _) = TestBroker::start_held().await;
     assert_eq!(test.alter_quotas(&[("user", None)], &[("controller_mutation_rate", Some(1.0))]).await, 0);
     let creating = |name: &str, partitions| CreateTopicsRequest {
         topics: vec![CreatableTopic {

@@ -285,6 +285,13 @@ async fn log_append_time_is_the_brokers_and_is_answered() {
 async fn compacted_topics_are_compacted_by_themselves() {
     let settings = BTreeMap::from([("log.cleaner.backoff.ms".to_owned(), "10".to_owned())]);
     let mut test = TestBroker::start_with(|config| assert_eq!(config.apply(&settings).unwrap(), [])).await;
+    fill_compacted(&mut test).await;
+    until_compacted(&mut test).await;
+    test.broker.shutdown().await.unwrap();
+}
+
+/// Fills the topic `latest` with segments that compaction empties.
+pub(super) async fn fill_compacted(test: &mut TestBroker) {
     let configs = [("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "0"), ("segment.ms", "1")];
     test.create_topic("latest", 1, &configs).await;
     for offset in 0..20 {
@@ -295,6 +302,10 @@ async fn compacted_topics_are_compacted_by_themselves() {
             test.produce("latest", 0, batch_with(&records, timestamp_ms, &FinishOptions::default())).await;
         assert_eq!((sent.error_code, sent.base_offset), (0, 2 * offset as i64));
     }
+}
+
+/// Returns when what [`fill_compacted`] made is compacted.
+pub(super) async fn until_compacted(test: &mut TestBroker) {
     // Of the finished segments, only the newest records are left: the first batch that is found is a late one.
     loop {
         let found = test.fetch("latest", 0, 0).await.records.unwrap();
@@ -303,5 +314,4 @@ async fn compacted_topics_are_compacted_by_themselves() {
         }
         tokio::task::yield_now().await;
     }
-    test.broker.shutdown().await.unwrap();
 }

@@ -1,9 +1,5 @@
 //! Metrics of clients: subscriptions, who is asked for what, and what becomes of what they push.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
-use millstream_log::Clock;
 use millstream_wire::ErrorCode;
 use millstream_wire::messages::api_versions::ApiVersionsRequest;
 use millstream_wire::messages::get_telemetry_subscriptions::{
@@ -20,24 +16,6 @@ use super::*;
 
 const CLIENT_METRICS: i8 = 16;
 const ALL: &[(&str, Option<&str>)] = &[("metrics", Some("*")), ("interval.ms", Some("1000"))];
-
-#[derive(Debug)]
-struct HeldClock(AtomicI64);
-
-impl Clock for HeldClock {
-    fn now_ms(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-async fn with_held_clock() -> (TestBroker, Arc<HeldClock>) {
-    let clock = Arc::new(HeldClock(AtomicI64::new(1_000_000_000_000)));
-    let directory = tempfile::tempdir().unwrap();
-    let held = Arc::clone(&clock) as Arc<dyn Clock>;
-    let broker = Broker::start_with_clock(config(directory.path()), held).await.unwrap();
-    let client = TestClient::connect(&broker);
-    (TestBroker { broker, client, directory }, clock)
-}
 
 impl TestBroker {
     /// Sets configurations of a subscription, or removes them; gives the error.
@@ -111,7 +89,7 @@ fn pushing(to: &GetTelemetrySubscriptionsResponse, metrics: Vec<u8>) -> PushTele
 
 #[tokio::test]
 async fn what_a_client_pushes_is_on_the_metrics_page() {
-    let (mut test, clock) = with_held_clock().await;
+    let (mut test, clock) = TestBroker::start_held().await;
     assert_eq!(test.subscribe("all", ALL).await, 0);
     let granted = test.granted().await;
     assert_eq!(granted.requested_metrics, ["*"]);
@@ -125,7 +103,7 @@ async fn what_a_client_pushes_is_on_the_metrics_page() {
     assert_eq!(test.push(push).await, 0);
     // Increments add up, sums since the start replace each other.
     for (sum, expected) in [(Some(true), "10"), (Some(false), "7")] {
-        clock.0.fetch_add(1000, Ordering::Relaxed);
+        clock.advance_ms(1000);
         assert_eq!(test.push(pushing(&granted, metric(total, sum, 7.0))).await, 0);
         let id = millstream_log::id_text(granted.client_instance_id);
         let labels = format!(
@@ -144,7 +122,7 @@ async fn what_a_client_pushes_is_on_the_metrics_page() {
         ["kafka_server_client_metrics_instance_count 1"]
     );
     // It has said nothing for more than a minute.
-    clock.0.fetch_add(60_001, Ordering::Relaxed);
+    clock.advance_ms(60_001);
     assert_eq!(test.lines("kafka_client_"), [""; 0]);
     assert_eq!(
         test.lines("kafka_server_client_metrics_instance_count"),
@@ -154,7 +132,7 @@ async fn what_a_client_pushes_is_on_the_metrics_page() {
 
 #[tokio::test]
 async fn clients_are_asked_for_what_matches_them_and_hear_of_changes() {
-    let (mut test, clock) = with_held_clock().await;
+    let (mut test, clock) = TestBroker::start_held().await;
     let software =
         ApiVersionsRequest { client_software_name: "lib".into(), client_software_version: "1.2".into() };
     test.ask(3, software).await;
@@ -184,22 +162,22 @@ async fn clients_are_asked_for_what_matches_them_and_hear_of_changes() {
     let changed = test.subscription(granted.client_instance_id).await;
     assert_eq!(changed.requested_metrics, ["a", "b"]);
     assert_ne!(changed.subscription_id, granted.subscription_id);
-    clock.0.fetch_add(300_000, Ordering::Relaxed);
+    clock.advance_ms(300_000);
     assert_eq!(test.push(pushing(&changed, Vec::new())).await, 0);
 }
 
 #[tokio::test]
 async fn who_comes_too_soon_is_put_off() {
-    let (mut test, clock) = with_held_clock().await;
+    let (mut test, clock) = TestBroker::start_held().await;
     test.subscribe("all", ALL).await;
     let granted = test.granted().await;
     let soon = ErrorCode::ThrottlingQuotaExceeded.code();
     assert_eq!(test.subscription(granted.client_instance_id).await.error_code, soon);
     assert_eq!(test.push(pushing(&granted, Vec::new())).await, 0);
-    clock.0.fetch_add(999, Ordering::Relaxed);
+    clock.advance_ms(999);
     assert_eq!(test.push(pushing(&granted, Vec::new())).await, soon);
     assert_eq!(test.subscription(granted.client_instance_id).await.error_code, soon);
-    clock.0.fetch_add(1, Ordering::Relaxed);
+    clock.advance_ms(1);
     assert_eq!(test.push(pushing(&granted, Vec::new())).await, 0);
     // Who ends may push once more, and then nothing.
     let last = || PushTelemetryRequest { terminating: true, ..pushing(&granted, Vec::new()) };
@@ -248,14 +226,14 @@ async fn refused_pushes_get_the_codes_of_kafka() {
 
 #[tokio::test]
 async fn a_hostile_client_takes_no_more_than_its_room_and_no_name_of_the_broker() {
-    let (mut test, clock) = with_held_clock().await;
+    let (mut test, clock) = TestBroker::start_held().await;
     test.subscribe("all", ALL).await;
     let granted = test.granted().await;
     let dropped = "millstream_broker_client_metrics_dropped_total";
     for round in 0..20 {
         let many = (0..500).flat_map(|name| metric(&format!("{round}-{name}"), None, 1.0));
         assert_eq!(test.push(pushing(&granted, many.collect())).await, 0);
-        clock.0.fetch_add(1000, Ordering::Relaxed);
+        clock.advance_ms(1000);
     }
     let shown = test.lines("kafka_client_").len();
     assert!((1000..5000).contains(&shown), "{shown}");

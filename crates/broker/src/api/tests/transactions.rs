@@ -184,7 +184,7 @@ pub(super) async fn state(test: &mut TestBroker, id: &str) -> String {
     test.ask(0, request).await.transaction_states[0].transaction_state.clone()
 }
 
-async fn producers(test: &mut TestBroker, partition: i32) -> Vec<ProducerState> {
+pub(super) async fn producers(test: &mut TestBroker, partition: i32) -> Vec<ProducerState> {
     let topic = TopicRequest { name: "t".into(), partition_indexes: vec![partition] };
     let response = test.ask(0, DescribeProducersRequest { topics: vec![topic] }).await;
     let partition = &response.topics[0].partitions[0];
