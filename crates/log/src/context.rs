@@ -24,6 +24,8 @@ pub(crate) struct Checkpointed {
     pub(crate) recovery_point: i64,
     pub(crate) log_start_offset: i64,
     pub(crate) high_watermark: i64,
+    /// Offset before which the journal had the records, and they are in the files again.
+    pub(crate) journaled: i64,
 }
 
 #[derive(Debug)]

@@ -4,8 +4,8 @@
 //!   written. Finished segments are synced in the background.
 //! - `interval`: as `none`, and every second everything is synced: a power cut loses the last seconds.
 //! - `group`: answers, high watermark and duplicates wait for the sync that covers them. Appends to many partitions
-//!   share a round: it takes all partitions with unsynced bytes, syncs each file once, several side by side, or the whole file
-//!   system when that is cheaper (measured as it goes). While a round runs, the next one gathers.
+//!   share a round: what it finds goes into one [`journal`], and what is too much for that is synced where it lies
+//!   ([`file_syncs`]). While a round runs, the next one gathers.
 //!
 //! A failed sync is never repeated: the kernel may have dropped the pages. The partition goes offline.
 
@@ -16,14 +16,18 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::context::Context;
-use crate::partition::{PartitionLog, SyncPlan, SyncScope};
+use crate::partition::{PartitionLog, SyncScope};
 use crate::{LogError, Result};
 
 mod cost;
+mod file_syncs;
+mod journal;
+mod settle;
 mod side_by_side;
 
-use cost::SyncCost;
-use side_by_side::SideBySide;
+use file_syncs::FileSyncs;
+use journal::Journal;
+pub(crate) use journal::{discard, replay};
 
 /// Time between the syncs of [`FsyncPolicy::Interval`].
 pub const SYNC_INTERVAL: Duration = Duration::from_secs(1);
@@ -115,31 +119,28 @@ impl SyncQueue {
 #[derive(Debug)]
 pub(crate) struct Syncer {
     context: Arc<Context>,
-    cost: SyncCost,
+    files: FileSyncs,
+    journal: Option<Journal>,
 }
 
 impl Syncer {
-    pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self { context, cost: SyncCost::default() }
+    /// Under [`FsyncPolicy::Group`] with a journal of two files of at most `journal_bytes`; 0 for none.
+    pub(crate) fn new(context: Arc<Context>, journal_bytes: u64) -> Self {
+        let has_journal = context.policy == FsyncPolicy::Group && journal_bytes > 0;
+        let journal = has_journal.then(|| Journal::new(context.clone(), journal_bytes));
+        Self { files: FileSyncs::new(context.clone()), journal, context }
     }
 
     /// The thread's loop.
     pub(crate) fn run(mut self) {
         let interval = (self.context.policy == FsyncPolicy::Interval).then_some(SYNC_INTERVAL);
+        self.files.start_helpers();
+        if let Some(journal) = &mut self.journal {
+            journal.start_settler();
+        }
         let context = self.context.clone();
-        let side_by_side = SideBySide::start(&context);
         while let Some(partitions) = context.sync_queue.wait(interval) {
-            let count = partitions.len();
-            if count < 2 || self.cost.whole_file_system_is_cheaper(count) {
-                self.round(partitions);
-                continue;
-            }
-            for partition in &partitions {
-                partition.leave_sync_queue();
-            }
-            let began = Instant::now();
-            side_by_side.sync(partitions, self.scope());
-            self.cost.single_took(began.elapsed(), count);
+            self.round(partitions);
         }
     }
 
@@ -148,63 +149,22 @@ impl Syncer {
         let partitions = self.context.sync_queue.take();
         let count = partitions.len();
         self.round(partitions);
+        if let Some(journal) = &self.journal {
+            journal.settle(&mut self.files);
+        }
         count
     }
 
-    fn scope(&self) -> SyncScope {
-        match self.context.policy {
+    fn round(&mut self, mut partitions: Vec<Arc<PartitionLog>>) {
+        partitions.iter().for_each(|partition| partition.leave_sync_queue());
+        if let Some(journal) = &mut self.journal {
+            partitions = journal.write(partitions);
+        }
+        let scope = match self.context.policy {
             FsyncPolicy::None => SyncScope::Finished,
             FsyncPolicy::Interval | FsyncPolicy::Group => SyncScope::Everything,
-        }
-    }
-
-    fn round(&mut self, partitions: Vec<Arc<PartitionLog>>) {
-        let scope = self.scope();
-        let mut plans = Vec::with_capacity(partitions.len());
-        for partition in &partitions {
-            partition.leave_sync_queue();
-            plans.extend(partition.plan_sync(scope).map(|plan| (partition, plan)));
-        }
-        let files = plans.iter().map(|(_, plan)| plan.sync_count()).sum();
-        let began = Instant::now();
-        let everything_synced = self.cost.whole_file_system_is_cheaper(files)
-            && self.context.fs().sync_all(self.context.root()).is_ok();
-        if everything_synced {
-            self.cost.whole_took(began.elapsed());
-        }
-        let outcomes: Vec<_> = plans
-            .into_iter()
-            .map(|(partition, plan)| {
-                // After a failed sync of everything, each file's own sync tells whether it was hit.
-                let outcome = if everything_synced { Ok(()) } else { plan.execute(&self.context) };
-                (partition, plan, outcome)
-            })
-            .collect();
-        let root_outcome = self.sync_root(everything_synced, &outcomes);
-        for (partition, plan, outcome) in outcomes {
-            let outcome = match (&root_outcome, plan.syncs_root()) {
-                (Err(_), true) => Err(partition.offline_error()),
-                _ => outcome,
-            };
-            partition.finish_sync(plan, outcome);
-        }
-    }
-
-    /// Makes new partition directories durable: once, whatever their number.
-    fn sync_root(
-        &self,
-        done: bool,
-        outcomes: &[(&Arc<PartitionLog>, SyncPlan<'_>, Result<()>)],
-    ) -> Result<()> {
-        if done || !outcomes.iter().any(|(_, plan, _)| plan.syncs_root()) {
-            return Ok(());
-        }
-        let root = self.context.root();
-        let outcome = self.context.fs().sync_dir(root);
-        if let Err(error) = &outcome {
-            tracing::error!(%error, path = %root.display(), "data directory cannot be synced");
-        }
-        outcome.map_err(|source| LogError::Io { operation: "sync", path: root.to_owned(), source })
+        };
+        self.files.sync(partitions, scope);
     }
 }
 

@@ -14,7 +14,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use uuid::Uuid;
@@ -47,7 +47,7 @@ pub(crate) use compaction::{Compactable, CompactionRun};
 pub use damage::DamagedPlace;
 pub use lookup::{FoundOffset, OffsetSpec};
 pub use read::{FileSlice, ReadBound, ReadRequest, ReadSlices};
-pub(crate) use sync::{SyncPlan, SyncScope};
+pub(crate) use sync::{SyncPlan, SyncScope, Unsynced};
 pub use transactions::{ActiveProducer, EndTransaction};
 
 /// Hears of a partition's progress. Calls come from appending and syncing threads: they must be short and take no lock
@@ -169,6 +169,8 @@ pub struct PartitionLog {
     listener: OnceLock<Arc<dyn PartitionListener>>,
     sync: Mutex<()>,
     sync_queued: AtomicBool,
+    /// Generation of the journal that has the newest of its records there.
+    journal_generation: AtomicU64,
     /// When everything up to then was synced last, in ms.
     synced_ms: AtomicI64,
     /// Held while segments other than the active one are replaced or removed.
@@ -217,6 +219,7 @@ impl PartitionLog {
             listener: OnceLock::new(),
             sync: Mutex::new(()),
             sync_queued: AtomicBool::new(false),
+            journal_generation: AtomicU64::new(0),
             maintenance: Mutex::new(()),
             swap_failed: AtomicBool::new(false),
             damage: Mutex::default(),
@@ -300,7 +303,7 @@ impl PartitionLog {
         marks.first_unstable(self.log_start_offset()).unwrap_or(marks.high_watermark.offset)
     }
 
-    /// Offset up to which everything is known to be on the disk.
+    /// Offset up to which everything is known to be in the partition's files on the disk. What the journal has may be behind it.
     pub fn recovery_point(&self) -> i64 {
         self.recovery_point.load(Ordering::Acquire)
     }

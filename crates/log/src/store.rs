@@ -23,7 +23,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{ConfigMap, TopicConfig};
 use crate::context::Context;
 use crate::data_directory::{DataDirectory, PreviousRun};
-use crate::durability::{FsyncPolicy, SyncQueue, Syncer};
+use crate::durability::{FsyncPolicy, SyncQueue, Syncer, replay};
 use crate::files::FileCache;
 use crate::fs::{FileSystem, RealFileSystem};
 use crate::metadata::{MetadataLog, MetadataRecord, TopicMetadata};
@@ -52,6 +52,8 @@ pub const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
 const PRODUCER_EXPIRATION_MS: i64 = 86_400_000;
 /// What clients' records leave on the disk.
 const DISK_RESERVE_BYTES: u64 = 64 << 20;
+/// Of each file of the journal. Twice that is written again at most after a power cut.
+const JOURNAL_BYTES: u64 = 32 << 20;
 /// Most files that are held open for partitions, if the process may hold more.
 const OPEN_FILES_MAX: usize = 8192;
 
@@ -70,6 +72,9 @@ pub struct StoreOptions {
     pub producer_expiration_ms: i64,
     /// Bytes that clients' records leave on the disk for markers, the broker's own records and compaction; 0 for none.
     pub disk_reserve_bytes: u64,
+    /// Most bytes of each of the two files of the journal that many partitions' syncs share under [`FsyncPolicy::Group`]; 0 for
+    /// none: then each partition's files are synced.
+    pub journal_bytes: u64,
     /// How compacted topics are compacted.
     pub compaction: CompactionOptions,
     /// Whether the store runs its own threads for syncs and compaction. Without, [`LogStore::sync_queued`] and
@@ -90,6 +95,7 @@ impl Default for StoreOptions {
             open_files_max: None,
             producer_expiration_ms: PRODUCER_EXPIRATION_MS,
             disk_reserve_bytes: DISK_RESERVE_BYTES,
+            journal_bytes: JOURNAL_BYTES,
             compaction: CompactionOptions::default(),
             sync_thread: true,
             fs: Arc::new(RealFileSystem),
@@ -198,7 +204,7 @@ impl LogStore {
             failed_sync,
         });
         let store = Self {
-            syncer: Mutex::new(Some(Syncer::new(context.clone()))),
+            syncer: Mutex::new(Some(Syncer::new(context.clone(), options.journal_bytes))),
             context,
             directory,
             metadata,
@@ -213,6 +219,9 @@ impl LogStore {
         };
         store.load_topics()?;
         store.collect_leftovers()?;
+        if previous_run.may_have_lost_bytes() {
+            replay(&store.context, &store.metadata.state())?;
+        }
         let store = Arc::new(store);
         if options.sync_thread {
             store.start_sync_thread()?;

@@ -50,16 +50,24 @@ pub(crate) struct Bench {
     pub(crate) fs: SimFileSystem,
     pub(crate) clock: Arc<HeldClock>,
     pub(crate) fsync: FsyncPolicy,
+    pub(crate) journal_bytes: u64,
 }
 
 impl Bench {
     pub(crate) fn new(seed: u64, fsync: FsyncPolicy) -> Self {
-        Self { fs: SimFileSystem::new(seed), clock: Arc::new(HeldClock::new(NOW_MS)), fsync }
+        let clock = Arc::new(HeldClock::new(NOW_MS));
+        Self { fs: SimFileSystem::new(seed), clock, fsync, journal_bytes: 1 << 20 }
+    }
+
+    /// Where each group's sync is one of the partition's own files.
+    pub(crate) fn without_journal(seed: u64) -> Self {
+        Self { journal_bytes: 0, ..Self::new(seed, FsyncPolicy::Group) }
     }
 
     pub(crate) fn options(&self) -> StoreOptions {
         StoreOptions {
             fsync: self.fsync,
+            journal_bytes: self.journal_bytes,
             sync_thread: false,
             cluster_id: Some("cluster".to_owned()),
             fs: Arc::new(self.fs.clone()),

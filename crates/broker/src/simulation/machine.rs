@@ -20,6 +20,7 @@ const IDLE_TURNS_MAX: u32 = 400;
 pub(super) struct Machine {
     pub(super) fs: SimFileSystem,
     clock: Arc<HeldClock>,
+    journal_bytes: u64,
     random: SplitMix,
 }
 
@@ -43,7 +44,9 @@ pub(super) struct Pump {
 impl Machine {
     pub(super) fn new(mut random: SplitMix) -> Self {
         let fs = SimFileSystem::new(random.next_u64());
-        Self { fs, clock: Arc::new(HeldClock::new(1_700_000_000_000)), random }
+        // None, one that is full after a few rounds, and one that never is.
+        let journal_bytes = [0, 4 << 10, 16 << 10, 1 << 20][random.below(4) as usize];
+        Self { fs, clock: Arc::new(HeldClock::new(1_700_000_000_000)), journal_bytes, random }
     }
 
     /// Starts a broker and lets `act` use it; false if it did not start. What is left of it afterwards is gone, as in a crash.
@@ -70,6 +73,7 @@ impl Machine {
             cluster_id: Some("cluster".to_owned()),
             open_files_max: Some(16),
             sync_thread: false,
+            journal_bytes: self.journal_bytes,
             fs: Arc::new(self.fs.clone()),
             clock: self.clock.clone(),
             ..StoreOptions::default()

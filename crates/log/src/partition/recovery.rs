@@ -5,8 +5,8 @@
 //! After a power cut, everything from the recovery point on is walked with checksums, and the log ends where the
 //! first unsound byte lies.
 //!
-//! Below the recovery point everything was synced: an unsound byte there is corruption, reported as an error, and
-//! nothing is cut. Indexes, leader epochs and producer state are functions of the log: where they are missing or do not
+//! Below the recovery point everything was synced, below what the journal had it was put back, and below the high watermark a kill takes nothing: an
+//! unsound byte there is corruption, reported as an error, and nothing is cut. Indexes, leader epochs and producer state are functions of the log: where they are missing or do not
 //! fit, they are made anew.
 
 use std::path::Path;
@@ -195,7 +195,7 @@ impl PartitionLog {
         if !self.context.previous_run.may_have_lost_bytes() || base_offset <= recovery_point {
             return Ok(false);
         }
-        if base_offset > expected && expected < recovery_point {
+        if base_offset > expected && expected < recovery_point.max(checkpointed.journaled) {
             let path = FileKind::Log.path(&self.directory(), base_offset);
             return Err(LogError::Corrupt { what: "missing segment before", path, position: 0 });
         }
@@ -267,7 +267,11 @@ impl PartitionLog {
         let (end_offset, path) = (walked.segment.extent().next_offset, walked.segment.log_path());
         let synced = match self.context.previous_run {
             PreviousRun::None | PreviousRun::Clean => i64::MAX,
-            _ => checkpointed.recovery_point,
+            // Whatever was shown had been written, and all of that is there.
+            PreviousRun::Killed => checkpointed.recovery_point.max(checkpointed.high_watermark),
+            PreviousRun::SyncFailed | PreviousRun::PowerCut => {
+                checkpointed.recovery_point.max(checkpointed.journaled)
+            }
         };
         if end_offset < synced {
             return Err(LogError::Corrupt { what: "record batch", path, position: torn_at });

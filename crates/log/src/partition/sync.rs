@@ -36,6 +36,30 @@ pub(crate) struct SyncPlan<'a> {
     root: bool,
 }
 
+/// What was appended and is not known to be durable.
+#[derive(Debug)]
+pub(crate) struct Unsynced {
+    pub(crate) ranges: Vec<UnsyncedRange>,
+    /// Its end.
+    pub(crate) mark: Mark,
+}
+
+/// Bytes of one segment's log file.
+#[derive(Debug)]
+pub(crate) struct UnsyncedRange {
+    pub(crate) segment: Arc<Segment>,
+    pub(crate) position: u64,
+    pub(crate) length: u64,
+    /// Offset behind the last record.
+    pub(crate) end_offset: i64,
+}
+
+impl Unsynced {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.ranges.iter().map(|range| range.length).sum()
+    }
+}
+
 impl SyncPlan<'_> {
     /// Number of sync calls that it takes.
     pub(crate) fn sync_count(&self) -> usize {
@@ -81,7 +105,7 @@ impl PartitionLog {
     /// Whether records have waited for a sync as long as `flush.ms` lets them, or longer.
     pub(crate) fn is_flush_overdue(&self, now_ms: i64) -> bool {
         let waits_ms = now_ms.saturating_sub(self.synced_ms.load(Ordering::Acquire));
-        self.is_open() && self.recovery_point() < self.log_end_offset() && waits_ms >= self.config().flush_ms
+        self.is_open() && self.durable_offset() < self.log_end_offset() && waits_ms >= self.config().flush_ms
     }
 
     /// Syncs when `flush.messages` records have come since the last sync, before they are acknowledged.
@@ -146,12 +170,66 @@ impl PartitionLog {
         }
     }
 
+    /// What lies above the high watermark, which under [`FsyncPolicy::Group`] is where durability ends; `None` when nothing does, or the
+    /// partition is not open.
+    pub(crate) fn unsynced(&self) -> Option<Unsynced> {
+        if !matches!(self.status(), Status::Open | Status::Closing) {
+            return None;
+        }
+        let (from, mark) = {
+            let marks = self.marks.lock();
+            (marks.high_watermark, marks.log_end)
+        };
+        let view = self.view.read().clone();
+        let range = |segment: &Arc<Segment>| {
+            let position = if segment.base_offset == from.segment_base { from.position } else { 0 };
+            let (end, end_offset) = if segment.base_offset == mark.segment_base {
+                (mark.position, mark.offset)
+            } else {
+                let extent = segment.extent();
+                (extent.size, extent.next_offset)
+            };
+            let length = end.checked_sub(position).filter(|&length| length > 0)?;
+            Some(UnsyncedRange { segment: segment.clone(), position, length, end_offset })
+        };
+        let bases = from.segment_base..=mark.segment_base;
+        let concerned = view.segments.iter().filter(|segment| bases.contains(&segment.base_offset));
+        (mark.offset > from.offset).then(|| Unsynced { ranges: concerned.filter_map(range).collect(), mark })
+    }
+
+    /// Takes note that the journal has everything before `mark`.
+    pub(crate) fn finish_journaled(&self, mark: Mark) {
+        if matches!(self.status(), Status::Open | Status::Closing) {
+            self.synced_ms.store(self.context.clock.now_ms(), Ordering::Release);
+            self.advance_high_watermark(mark);
+        }
+    }
+
+    /// Whether the journal has nothing of the partition yet in this generation; it has then.
+    pub(crate) fn is_new_in_journal(&self, generation: u64) -> bool {
+        self.journal_generation.swap(generation, Ordering::Relaxed) != generation
+    }
+
+    /// Whether a sync of the partition's files is under way.
+    pub(crate) fn is_being_synced(&self) -> bool {
+        self.sync.is_locked()
+    }
+
+    /// Offset before which everything is durable, in the files or in the journal.
+    fn durable_offset(&self) -> i64 {
+        match self.context.policy {
+            FsyncPolicy::Group => self.high_watermark(),
+            FsyncPolicy::None | FsyncPolicy::Interval => self.recovery_point(),
+        }
+    }
+
     /// The offsets that go into checkpoints.
     pub(crate) fn checkpoint(&self) -> Checkpointed {
         Checkpointed {
             recovery_point: self.recovery_point(),
             log_start_offset: self.log_start_offset(),
             high_watermark: self.high_watermark(),
+            journaled: 0,
         }
     }
 

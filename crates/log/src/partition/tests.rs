@@ -164,7 +164,7 @@ impl PartitionListener for Watcher {
 
 #[test]
 fn a_failed_sync_takes_the_partition_offline_and_nothing_is_acknowledged() {
-    let bench = Bench::new(7, FsyncPolicy::Group);
+    let bench = Bench::without_journal(7);
     let (store, partition) = bench.with_topic([]);
     let watcher = Arc::new(Watcher::default());
     partition.set_listener(watcher.clone());

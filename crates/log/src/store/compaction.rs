@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::LogStore;
-use crate::durability::{FsyncPolicy, sync_partition};
+use crate::durability::sync_partition;
 use crate::partition::{Compactable, CompactionRun, PartitionLog, SyncScope};
 use crate::{ErrorKind, LogError, Result};
 
@@ -129,11 +129,9 @@ impl LogStore {
 
     /// One run over a partition. False if nothing could be done.
     fn compact_partition(&self, partition: &Arc<PartitionLog>, compactable: &Compactable) -> Result<bool> {
-        if self.context.policy != FsyncPolicy::Group {
-            // With the markers that decided the transactions in it: were one lost, records would have been superseded by others that
-            // are open again.
-            sync_partition(&self.context, partition, SyncScope::Everything);
-        }
+        // With the markers that decided the transactions in it: were one lost, records would have been superseded by others that
+        // are open again. In the files, not in the journal alone: below the recovery point a start leaves them as they are.
+        sync_partition(&self.context, partition, SyncScope::Everything);
         // A start takes gaps for compaction's only below the recovery point that it finds in the checkpoint.
         let recovery_point = partition.recovery_point();
         {

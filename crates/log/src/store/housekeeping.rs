@@ -13,7 +13,7 @@ use crate::checkpoint::{
 };
 use crate::context::Checkpointed;
 use crate::data_directory::PreviousRun;
-use crate::durability::{sync_now, sync_partition};
+use crate::durability::{discard, sync_now, sync_partition};
 use crate::error::IoContext;
 use crate::fs::{Durable, FileSystem};
 use crate::metadata::{DeletedTopic, MetadataRecord, MetadataState};
@@ -353,6 +353,9 @@ impl LogStore {
         }
         let _administration = self.administration.lock();
         self.write_checkpoints_without(None)?;
+        if sound {
+            discard(&self.context)?;
+        }
         if sound && is_recovered { self.directory.mark_clean() } else { Ok(()) }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) struct Machine {
     pub(crate) fs: SimFileSystem,
     pub(crate) clock: Arc<HeldClock>,
     pub(crate) fsync: FsyncPolicy,
+    journal_bytes: u64,
     pub(crate) random: SplitMix,
 }
 
@@ -36,6 +37,8 @@ impl Machine {
             fs: SimFileSystem::new(seed ^ salt),
             clock: Arc::new(HeldClock::new(1_700_000_000_000)),
             fsync: policies[random.below(4) as usize],
+            // None, one that is full after a few rounds, and one that never is.
+            journal_bytes: [0, 3 << 10, 3 << 10, 1 << 20][random.below(4) as usize],
             random,
         }
     }
@@ -44,6 +47,7 @@ impl Machine {
     pub(crate) fn open(&self, open_files_max: Option<usize>) -> Result<Arc<LogStore>> {
         let options = StoreOptions {
             fsync: self.fsync,
+            journal_bytes: self.journal_bytes,
             sync_thread: false,
             open_files_max,
             cluster_id: Some("cluster".to_owned()),

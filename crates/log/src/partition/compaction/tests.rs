@@ -341,7 +341,7 @@ fn a_failed_swap_is_finished_by_the_next_start() {
             roll(&partition);
         }
         put(&partition, &[("c", Some("3"))]);
-        store.sync_queued();
+        store.flush().unwrap();
         bench.fs.inject(fault_free, Fault::Device);
         store.compact();
         bench.fs.clear_fault();
