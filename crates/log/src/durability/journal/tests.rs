@@ -1,1 +1,173 @@
+//! What the journal has is durable, whoever's files have not got it; and when it cannot be used, the files are synced.
 
+use std::sync::Arc;
+
+use crate::durability::FsyncPolicy;
+use crate::fs::FileSystem;
+use crate::fs::sim::Fault;
+use crate::testing::{Bench, batch, create, offsets, read};
+use crate::{LogError, LogStore, PartitionLog};
+use std::path::Path;
+
+const PARTITIONS: i32 = 5;
+
+fn journal_files(bench: &Bench) -> usize {
+    let entries = bench.fs.read_dir(Path::new("data")).unwrap();
+    entries.iter().filter(|entry| entry.name.starts_with("millstream.journal.")).count()
+}
+
+fn partitions(store: &LogStore, topic: &str) -> Vec<Arc<PartitionLog>> {
+    (0..PARTITIONS).map(|index| store.partition(topic, index).unwrap()).collect()
+}
+
+fn append_to_all(store: &LogStore, topic: &str, value_len: usize) {
+    for partition in partitions(store, topic) {
+        partition.append(&batch(1, value_len)).unwrap();
+    }
+    store.sync_queued();
+}
+
+fn ends(store: &LogStore, topic: &str) -> Vec<i64> {
+    let end = |partition: &Arc<PartitionLog>| {
+        partition.open().unwrap();
+        let found = read(partition, 0, u64::MAX).unwrap().read().unwrap();
+        assert_eq!(offsets(&found).len() as i64, partition.high_watermark());
+        partition.high_watermark()
+    };
+    partitions(store, topic).iter().map(end).collect()
+}
+
+#[test]
+fn many_partitions_share_one_sync_which_a_power_cut_respects() {
+    for seed in 0..30 {
+        let bench = Bench::new(seed, FsyncPolicy::Group);
+        let store = bench.open().unwrap();
+        create(&store, "t", PARTITIONS, []).unwrap();
+        append_to_all(&store, "t", 100);
+        let before = bench.fs.operations();
+        append_to_all(&store, "t", 100);
+        let appends = PARTITIONS as u64;
+        assert_eq!(bench.fs.operations() - before, appends + 2, "a write and a sync for all of them");
+        for _ in 0..4 {
+            append_to_all(&store, "t", 100);
+        }
+        assert!(partitions(&store, "t").iter().all(|partition| partition.high_watermark() == 6));
+        drop(store);
+        bench.fs.power_cut();
+        let store = bench.open().unwrap();
+        assert_eq!(ends(&store, "t"), [6; PARTITIONS as usize], "seed {seed}");
+        assert_eq!(journal_files(&bench), 0, "it is in the files now");
+    }
+}
+
+#[test]
+fn a_full_file_is_used_again_once_the_partitions_are_synced() {
+    for seed in 0..30 {
+        let bench = Bench { journal_bytes: 2_000, ..Bench::new(seed, FsyncPolicy::Group) };
+        let store = bench.open().unwrap();
+        create(&store, "t", PARTITIONS, []).unwrap();
+        for _ in 0..20 {
+            append_to_all(&store, "t", 50);
+        }
+        assert_eq!(journal_files(&bench), 2);
+        assert!(partitions(&store, "t").iter().all(|partition| partition.recovery_point() > 10));
+        drop(store);
+        bench.fs.power_cut();
+        assert_eq!(ends(&bench.open().unwrap(), "t"), [20; PARTITIONS as usize], "seed {seed}");
+    }
+}
+
+#[test]
+fn what_is_too_large_goes_into_the_partitions_files() {
+    let bench = Bench::new(1, FsyncPolicy::Group);
+    let (store, partition) = bench.with_topic([]);
+    partition.append(&batch(1, super::PARTITION_BYTES_MAX as usize)).unwrap();
+    store.sync_queued();
+    assert_eq!((partition.high_watermark(), partition.recovery_point()), (1, 1));
+    assert_eq!(journal_files(&bench), 0);
+}
+
+#[test]
+fn a_journal_that_fails_costs_nothing_but_speed() {
+    for after in 0..4 {
+        let bench = Bench::new(after, FsyncPolicy::Group);
+        let store = bench.open().unwrap();
+        create(&store, "t", PARTITIONS, []).unwrap();
+        for partition in partitions(&store, "t") {
+            partition.append(&batch(1, 10)).unwrap();
+        }
+        bench.fs.inject(after, Fault::Device);
+        store.sync_queued();
+        append_to_all(&store, "t", 10);
+        for partition in partitions(&store, "t") {
+            assert_eq!((partition.high_watermark(), partition.recovery_point()), (2, 2), "{after}");
+        }
+        drop(store);
+        bench.fs.power_cut();
+        assert_eq!(ends(&bench.open().unwrap(), "t"), [2; PARTITIONS as usize], "{after}");
+    }
+}
+
+#[test]
+fn a_topic_of_the_same_name_gets_nothing_of_the_one_before() {
+    for seed in 0..30 {
+        let bench = Bench::new(seed, FsyncPolicy::Group);
+        let store = bench.open().unwrap();
+        create(&store, "t", PARTITIONS, []).unwrap();
+        append_to_all(&store, "t", 10);
+        append_to_all(&store, "t", 10);
+        store.delete_topic(store.topic("t").unwrap().id).unwrap();
+        create(&store, "t", PARTITIONS, []).unwrap();
+        append_to_all(&store, "t", 20);
+        drop(store);
+        bench.fs.power_cut();
+        assert_eq!(ends(&bench.open().unwrap(), "t"), [1; PARTITIONS as usize], "seed {seed}");
+    }
+}
+
+#[test]
+fn what_a_killed_process_left_is_kept_until_the_files_have_it() {
+    for seed in 0..30 {
+        let bench = Bench::new(seed, FsyncPolicy::Group);
+        let store = bench.open().unwrap();
+        create(&store, "t", PARTITIONS, []).unwrap();
+        append_to_all(&store, "t", 10);
+        drop(store);
+        bench.fs.kill();
+        let store = bench.open().unwrap();
+        assert_eq!(journal_files(&bench), 1);
+        store.partition("t", 0).unwrap().append(&batch(1, 10)).unwrap();
+        store.sync_queued();
+        drop(store);
+        bench.fs.power_cut();
+        assert_eq!(ends(&bench.open().unwrap(), "t"), [2, 1, 1, 1, 1], "seed {seed}");
+    }
+}
+
+#[test]
+fn a_clean_stop_leaves_none() {
+    let bench = Bench::new(1, FsyncPolicy::Group);
+    let store = bench.open().unwrap();
+    create(&store, "t", PARTITIONS, []).unwrap();
+    append_to_all(&store, "t", 10);
+    assert_eq!(journal_files(&bench), 1);
+    store.close().unwrap();
+    assert_eq!(journal_files(&bench), 0);
+}
+
+#[test]
+fn damage_of_what_was_acknowledged_is_not_cut_off() {
+    let bench = Bench::new(1, FsyncPolicy::Group);
+    let (store, partition) = bench.with_topic([]);
+    for _ in 0..5 {
+        partition.append(&batch(1, 100)).unwrap();
+    }
+    store.sync_queued();
+    let path = partition.directory().join("00000000000000000000.log");
+    drop(store);
+    bench.fs.power_cut();
+    let store = bench.open().unwrap();
+    bench.fs.damage(&path, 200).unwrap();
+    let outcome = store.partition("t", 0).unwrap().open();
+    assert!(matches!(outcome, Err(LogError::Corrupt { .. })), "{outcome:?}");
+}
