@@ -15,7 +15,7 @@ use crate::data_directory::{FailedSyncNote, PreviousRun};
 use crate::durability::{FsyncPolicy, SyncQueue};
 use crate::error::IoContext;
 use crate::files::FileCache;
-use crate::fs::FileSystem;
+use crate::fs::{FileSystem, WholeFileSystem};
 use crate::space::SpaceGuard;
 
 /// Offsets that the last process left in checkpoints, until the partition they belong to is opened.
@@ -28,6 +28,9 @@ pub(crate) struct Checkpointed {
     pub(crate) journaled: i64,
 }
 
+/// What checkpoints say of each partition.
+pub(crate) type Checkpoints = HashMap<(String, i32), Checkpointed>;
+
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) root: PathBuf,
@@ -38,7 +41,7 @@ pub(crate) struct Context {
     pub(crate) previous_run: PreviousRun,
     pub(crate) leader_epoch: i32,
     pub(crate) producer_expiration_ms: AtomicI64,
-    pub(crate) checkpointed: Mutex<HashMap<(String, i32), Checkpointed>>,
+    pub(crate) checkpointed: Mutex<Checkpoints>,
     pub(crate) space: SpaceGuard,
     /// Offsets up to which partitions are compacted, for the checkpoint.
     pub(crate) compacted: Mutex<Offsets>,
@@ -47,6 +50,8 @@ pub(crate) struct Context {
     /// Whether everything that a killed process left was synced, once that was tried.
     pub(crate) leftovers_synced: Mutex<Option<bool>>,
     pub(crate) failed_sync: FailedSyncNote,
+    /// One handle for the whole life of the process, so that no failure is told to somebody else alone. Locked until that is noted.
+    pub(crate) whole: Mutex<Box<dyn WholeFileSystem>>,
 }
 
 impl Context {
@@ -72,13 +77,19 @@ impl Context {
         let outcome = match *synced {
             Some(true) => return Ok(()),
             Some(false) => Err(io::Error::other("an earlier sync of the data directory failed")),
-            None => self.fs().sync_all(&self.root),
+            None => self.sync_everything(),
         };
         *synced = Some(outcome.is_ok());
-        if outcome.is_err() {
-            self.failed_sync.write();
-        }
         outcome.context("sync", &self.root)
+    }
+
+    /// Makes durable whatever was written.
+    ///
+    /// # Errors
+    /// As the system gives them. What an earlier failure has lost, this one does not bring back: see [`FailedSyncNote::has_failed`].
+    pub(crate) fn sync_everything(&self) -> io::Result<()> {
+        let whole = self.whole.lock();
+        whole.sync().inspect_err(|_| self.failed_sync.write())
     }
 
     /// Whether checkpoints say something of a topic's partitions from one on.

@@ -162,7 +162,12 @@ impl DataDirectory {
         }
         self.fs.sync_dir(&self.path).context("sync", &self.path)?;
         let file = self.fs.open(&boot, OpenMode::Existing).context("open", &boot)?;
-        Ok(FailedSyncNote { file, position: id.len() as u64, written: AtomicBool::new(false) })
+        Ok(FailedSyncNote {
+            file,
+            position: id.len() as u64,
+            failed: AtomicBool::new(false),
+            written: AtomicBool::new(false),
+        })
     }
 
     /// Notes that everything is synced and the process is about to end.
@@ -178,12 +183,19 @@ impl DataDirectory {
 pub(crate) struct FailedSyncNote {
     file: Arc<dyn File>,
     position: u64,
+    failed: AtomicBool,
     written: AtomicBool,
 }
 
 impl FailedSyncNote {
+    /// Whether a sync has failed in this process.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
     /// Notes that a sync has failed.
     pub(crate) fn write(&self) {
+        self.failed.store(true, Ordering::Release);
         if self.written.swap(true, Ordering::AcqRel) {
             return;
         }

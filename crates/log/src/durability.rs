@@ -27,7 +27,7 @@ mod side_by_side;
 
 use file_syncs::FileSyncs;
 use journal::Journal;
-pub(crate) use journal::{discard, replay};
+pub(crate) use journal::{discard, is_in_files, replay};
 
 /// Time between the syncs of [`FsyncPolicy::Interval`].
 pub const SYNC_INTERVAL: Duration = Duration::from_secs(1);
@@ -150,7 +150,7 @@ impl Syncer {
         let count = partitions.len();
         self.round(partitions);
         if let Some(journal) = &self.journal {
-            journal.settle(&mut self.files);
+            journal.settle();
         }
         count
     }

@@ -81,6 +81,16 @@ pub trait File: Send + Sync + fmt::Debug {
     fn as_fd(&self) -> Option<BorrowedFd<'_>>;
 }
 
+/// A file system as a whole.
+pub trait WholeFileSystem: Send + Sync + fmt::Debug {
+    /// Makes everything on it durable, names included: cheaper than many single syncs.
+    ///
+    /// # Errors
+    /// As the system gives them; also one for whatever could not be written since this was opened or last told, whoever may have been told of it
+    /// too. It may be of a foreign file.
+    fn sync(&self) -> io::Result<()>;
+}
+
 /// Keeps a lock for as long as it lives.
 pub trait LockGuard: Send + Sync + fmt::Debug {}
 
@@ -128,12 +138,11 @@ pub trait FileSystem: Send + Sync + fmt::Debug {
     /// As the system gives them.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// Makes everything on the file system that holds `path` durable, names included: cheaper than many single syncs. An
-    /// error may be that of a foreign file: single syncs then tell which.
+    /// The file system that holds `path`, as a whole.
     ///
     /// # Errors
     /// As the system gives them.
-    fn sync_all(&self, path: &Path) -> io::Result<()>;
+    fn whole(&self, path: &Path) -> io::Result<Box<dyn WholeFileSystem>>;
 
     /// Takes the exclusive lock that the file `path` (created if need be) stands for.
     ///

@@ -390,7 +390,7 @@ impl PartitionLog {
 
     /// Stops serving the partition after a failure.
     fn go_offline(&self, error: &LogError) {
-        if self.status() == Status::Offline {
+        if matches!(self.status(), Status::Offline | Status::Deleted) {
             return;
         }
         self.set_status(Status::Offline);

@@ -23,7 +23,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{ConfigMap, TopicConfig};
 use crate::context::Context;
 use crate::data_directory::{DataDirectory, PreviousRun};
-use crate::durability::{FsyncPolicy, SyncQueue, Syncer, replay};
+use crate::durability::{FsyncPolicy, SyncQueue, Syncer, is_in_files, replay};
+use crate::error::IoContext;
 use crate::files::FileCache;
 use crate::fs::{FileSystem, RealFileSystem};
 use crate::metadata::{MetadataLog, MetadataRecord, TopicMetadata};
@@ -53,7 +54,7 @@ const PRODUCER_EXPIRATION_MS: i64 = 86_400_000;
 /// What clients' records leave on the disk.
 const DISK_RESERVE_BYTES: u64 = 64 << 20;
 /// Of each file of the journal. Twice that is written again at most after a power cut.
-const JOURNAL_BYTES: u64 = 32 << 20;
+const JOURNAL_BYTES: u64 = 64 << 20;
 /// Most files that are held open for partitions, if the process may hold more.
 const OPEN_FILES_MAX: usize = 8192;
 
@@ -173,16 +174,23 @@ impl LogStore {
     /// [`LogError::DirectoryLocked`], [`LogError::FormatTooNew`], [`LogError::ForeignDirectory`],
     /// [`LogError::UnknownMetadataRecord`], [`LogError::Corrupt`] (of the metadata log), [`LogError::Io`].
     pub fn open(path: &Path, options: StoreOptions) -> Result<Arc<Self>> {
-        let (directory, previous_run) = DataDirectory::open(options.fs.clone(), path)?;
+        let (directory, mut previous_run) = DataDirectory::open(options.fs.clone(), path)?;
         let metadata = MetadataLog::open(options.fs.clone(), path, previous_run == PreviousRun::None)?;
         begin_run(&metadata, previous_run, options.cluster_id)?;
         if previous_run == PreviousRun::None {
             directory.initialise()?;
         }
-        let checkpointed = housekeeping::read_checkpoints(&*options.fs, path, &metadata.state())?;
+        let mut checkpointed = housekeeping::read_checkpoints(&*options.fs, path, &metadata.state())?;
+        if previous_run == PreviousRun::Killed
+            && !is_in_files(&*options.fs, path, &metadata.state(), &mut checkpointed)?
+        {
+            tracing::warn!(path = %path.display(), "files are shorter than they were: the start goes on as after a power cut");
+            previous_run = PreviousRun::PowerCut;
+        }
         if previous_run == PreviousRun::SyncFailed {
             rewrite::rewrite_unsynced(&*options.fs, path, &checkpointed)?;
         }
+        let whole = options.fs.whole(path).context("open", path)?;
         let failed_sync = directory.mark_running(previous_run)?;
         let open_files_max = options
             .open_files_max
@@ -202,6 +210,7 @@ impl LogStore {
             checkpointed: Mutex::new(checkpointed),
             leftovers_synced: Mutex::new(None),
             failed_sync,
+            whole: Mutex::new(whole),
         });
         let store = Self {
             syncer: Mutex::new(Some(Syncer::new(context.clone(), options.journal_bytes))),

@@ -131,8 +131,8 @@ impl FileSystem for GatedFileSystem {
         RealFileSystem.sync_dir(path)
     }
 
-    fn sync_all(&self, path: &Path) -> io::Result<()> {
-        RealFileSystem.sync_all(path)
+    fn whole(&self, path: &Path) -> io::Result<Box<dyn WholeFileSystem>> {
+        RealFileSystem.whole(path)
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>> {

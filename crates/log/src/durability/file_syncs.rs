@@ -28,7 +28,7 @@ impl FileSyncs {
     }
 
     /// Syncs what was appended to `partitions`, each of which is there once. What fails goes offline.
-    pub(super) fn sync(&mut self, mut partitions: Vec<Arc<PartitionLog>>, scope: SyncScope) {
+    pub(super) fn sync(&mut self, partitions: Vec<Arc<PartitionLog>>, scope: SyncScope) {
         let count = partitions.len();
         match &self.side_by_side {
             Some(side_by_side) if count > 1 && !self.cost.whole_file_system_is_cheaper(count) => {
@@ -36,11 +36,7 @@ impl FileSyncs {
                 side_by_side.sync(partitions, scope);
                 self.cost.single_took(began.elapsed(), count);
             }
-            _ => {
-                // Several turns are taken at once: all threads that do that take them in the same order.
-                partitions.sort_unstable_by_key(Arc::as_ptr);
-                self.sync_together(&partitions, scope);
-            }
+            _ => self.sync_together(&partitions, scope),
         }
     }
 
@@ -51,8 +47,8 @@ impl FileSyncs {
             .collect();
         let files = plans.iter().map(|(_, plan)| plan.sync_count()).sum();
         let began = Instant::now();
-        let everything_synced = self.cost.whole_file_system_is_cheaper(files)
-            && self.context.fs().sync_all(self.context.root()).is_ok();
+        let everything_synced =
+            self.cost.whole_file_system_is_cheaper(files) && self.context.sync_everything().is_ok();
         if everything_synced {
             self.cost.whole_took(began.elapsed());
         }

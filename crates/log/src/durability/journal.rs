@@ -2,41 +2,40 @@
 //!
 //! A round copies what was appended since the last one out of the partitions' files (where the page cache has it) into one frame, and syncs
 //! that: the records are durable, although the files they belong to are not yet. The kernel writes those when it likes. When one of the two
-//! files of the journal is full, the other is taken, and the partitions that the full one is about are synced in the background
-//! ([`super::settle`]); then it may be written over. Until then the recovery points stay where they are: they are about the partitions' files alone.
+//! files of the journal is full, the other is taken, and the file system is synced in the background
+//! ([`super::settle`]); then the full one may be written over. Until then the recovery points stay where they are: they are about the partitions' files alone.
 //! After a power cut, [`replay`] puts what the files have lost where it belongs.
 //!
-//! The journal is never needed: what does not fit, or comes while it cannot be written, is synced in the partitions' files. So a failure of
-//! its own costs speed and nothing else. Many bytes of one partition go there at once: to write them twice would cost more than it saves.
+//! What does not fit, or comes while the journal cannot be written, is synced in the partitions' files; so is what it had, when it fails. Many bytes of one
+//! partition go into its own file at once: to write them twice would cost more than it saves.
 //!
-//! Invariants: a frame is synced before the next is begun. A file is not written over before all partitions in it were synced. A process that finds a journal of
-//! a killed one syncs everything before it removes that. After a clean stop there is none.
+//! Invariants: a frame is synced before the next is begun. A file is not written over before everything was synced, and no sync has failed. A process that finds
+//! the journal of a killed one syncs everything before it removes that. After a clean stop there is none.
 
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use super::file_syncs::FileSyncs;
+use uuid::Uuid;
+
 use super::settle::Settler;
 use crate::Result;
 use crate::context::Context;
 use crate::data_directory::PreviousRun;
 use crate::error::IoContext;
 use crate::fs::{File, OpenMode, read_exact_at, write_all_at};
-use crate::partition::{PartitionLog, Unsynced};
+use crate::partition::{Mark, PartitionLog, Unsynced};
 
 mod frame;
 mod replay;
 #[cfg(test)]
 mod tests;
 
-use frame::{Entry, FrameBuilder};
-pub(crate) use replay::replay;
+use frame::{Entry, FrameBuilder, Use};
+pub(crate) use replay::{is_in_files, replay};
 
 /// More bytes of one partition go into its own file at once.
 const PARTITION_BYTES_MAX: u64 = 256 << 10;
-/// Most bytes of a frame.
-const FRAME_BYTES_MAX: usize = 4 << 20;
 /// A file grows by so much, so that most syncs need not make a new size durable.
 const GROWTH_BYTES: u64 = 256 << 10;
 
@@ -83,13 +82,15 @@ pub(super) struct Journal {
     /// Most bytes of each file.
     file_bytes_max: u64,
     files: [Option<JournalFile>; 2],
-    /// How often a file was begun, from 1; its parity tells which.
-    generation: u64,
+    /// The file in use; the generation's parity tells which.
+    of: Use,
     sequence: u32,
     position: u64,
     frame: FrameBuilder,
+    /// What the frame in the making is about, and up to where.
+    in_frame: Vec<(Arc<PartitionLog>, Mark)>,
     /// What the file in use is about.
-    concerned: Vec<Arc<PartitionLog>>,
+    in_file: Vec<Weak<PartitionLog>>,
     settler: Settler,
 }
 
@@ -106,11 +107,12 @@ impl Journal {
             state: State::Untouched,
             file_bytes_max,
             files: [None, None],
-            generation: 1,
+            of: Use { generation: 1, salt: Uuid::new_v4().as_u64_pair().1 },
             sequence: 0,
             position: 0,
             frame: FrameBuilder::default(),
-            concerned: Vec::new(),
+            in_frame: Vec::new(),
+            in_file: Vec::new(),
             settler: Settler::default(),
         }
     }
@@ -121,8 +123,8 @@ impl Journal {
     }
 
     /// Settles on the calling thread what has to be, for a store without threads.
-    pub(super) fn settle(&self, files: &mut FileSyncs) {
-        self.settler.settle(files);
+    pub(super) fn settle(&self) {
+        self.settler.settle(&self.context);
     }
 
     /// Makes durable what was appended to partitions; those are left over whose own files have to be synced instead.
@@ -130,29 +132,27 @@ impl Journal {
         if !self.is_usable() {
             return partitions;
         }
+        let mut left = Vec::new();
         self.frame.begin();
-        let (mut taken, mut left) = (Vec::new(), Vec::new());
         for partition in partitions {
             let Some(unsynced) = partition.unsynced() else { continue };
-            if self.take(&partition, &unsynced) {
-                taken.push((partition, unsynced.mark));
-            } else {
+            let bytes = unsynced.bytes();
+            if bytes > PARTITION_BYTES_MAX {
                 left.push(partition);
+                continue;
             }
-        }
-        if taken.is_empty() {
-            return left;
-        }
-        if self.commit() {
-            for (partition, mark) in taken {
-                partition.finish_journaled(mark);
-                if partition.is_new_in_journal(self.generation) {
-                    self.concerned.push(partition);
+            if !self.frame.has_room_for(unsynced.ranges.len(), bytes) {
+                self.commit(&mut left);
+            }
+            match self.copy(&partition, &unsynced) {
+                Ok(()) => self.in_frame.push((partition, unsynced.mark)),
+                Err(error) => {
+                    tracing::warn!(%error, "records cannot be copied into the journal");
+                    left.push(partition);
                 }
             }
-        } else {
-            left.extend(taken.into_iter().map(|(partition, _)| partition));
         }
+        self.commit(&mut left);
         left
     }
 
@@ -173,14 +173,8 @@ impl Journal {
         discard(&self.context)
     }
 
-    /// Copies what a partition has into the frame. False if that is too much, or cannot be read.
-    fn take(&mut self, partition: &PartitionLog, unsynced: &Unsynced) -> bool {
-        let bytes = unsynced.bytes();
-        // Its own file's turn may not come for a while.
-        let is_large = bytes > PARTITION_BYTES_MAX && !partition.is_being_synced();
-        if is_large || self.frame.len() as u64 + bytes > FRAME_BYTES_MAX as u64 {
-            return false;
-        }
+    /// Copies what a partition has into the frame.
+    fn copy(&mut self, partition: &PartitionLog, unsynced: &Unsynced) -> Result<()> {
         let before = self.frame.len();
         for range in &unsynced.ranges {
             let entry = Entry {
@@ -196,33 +190,44 @@ impl Journal {
                     read_exact_at(&*file, buffer, range.position).context("read", &range.segment.log_path())
                 })
             });
-            if let Err(error) = copied {
-                tracing::warn!(%error, "records cannot be copied into the journal");
-                self.frame.truncate(before);
-                return false;
-            }
+            copied.inspect_err(|_| self.frame.truncate(before))?;
         }
-        true
+        Ok(())
     }
 
-    /// Writes and syncs the frame. False if that was not possible.
-    fn commit(&mut self) -> bool {
-        if self.position + self.frame.len() as u64 > self.file_bytes_max && !self.rotate() {
-            return false;
+    /// Writes and syncs the frame, and begins the next; where that is not possible, what was in it is left over.
+    fn commit(&mut self, left: &mut Vec<Arc<PartitionLog>>) {
+        if self.frame.is_empty() {
+            return;
         }
-        match self.write_frame() {
-            Ok(()) => {
-                self.position += self.frame.len() as u64;
+        let in_frame = std::mem::take(&mut self.in_frame);
+        let size = self.frame.len() as u64;
+        let has_room = self.position + size <= self.file_bytes_max || self.rotate();
+        match (has_room && self.state == State::Ready).then(|| self.write_frame()) {
+            Some(Ok(())) => {
+                self.position += size;
                 self.sequence += 1;
-                true
+                for (partition, mark) in in_frame {
+                    partition.finish_journaled(mark);
+                    if partition.is_new_in_journal(self.of.generation) {
+                        self.in_file.push(Arc::downgrade(&partition));
+                    }
+                }
             }
-            // What there is of it is written over by the next.
-            Err(error) if error.is_disk_full() => false,
-            Err(error) => {
-                self.state = failed(&error);
-                false
+            outcome => {
+                left.extend(in_frame.into_iter().map(|(partition, _)| partition));
+                // On a full disk, the next frame is written over what there is of this one.
+                if let Some(Err(error)) = outcome
+                    && !error.is_disk_full()
+                {
+                    self.state = failed(&error);
+                    left.extend(std::mem::take(&mut self.in_file).iter().filter_map(Weak::upgrade));
+                    left.sort_unstable_by_key(Arc::as_ptr);
+                    left.dedup_by_key(|partition| Arc::as_ptr(partition));
+                }
             }
         }
+        self.frame.begin();
     }
 
     /// Goes on in the other file, if that may be written over and the frame fits into it at all.
@@ -230,16 +235,16 @@ impl Journal {
         if self.frame.len() as u64 > self.file_bytes_max || !self.settler.is_free() {
             return false;
         }
-        self.settler.hand_over(std::mem::take(&mut self.concerned));
-        self.generation += 1;
+        self.settler.hand_over(std::mem::take(&mut self.in_file));
+        self.of.generation += 1;
         (self.sequence, self.position) = (0, 0);
         true
     }
 
     fn write_frame(&mut self) -> Result<()> {
-        let index = (self.generation % 2) as usize;
+        let index = (self.of.generation % 2) as usize;
         let path = journal_path(self.context.root(), index);
-        let bytes = self.frame.finish(self.generation, self.sequence);
+        let bytes = self.frame.finish(self.of, self.sequence);
         let end = self.position + bytes.len() as u64;
         let journal_file = match &mut self.files[index] {
             Some(file) => file,
@@ -249,18 +254,13 @@ impl Journal {
                 empty.insert(JournalFile { file, size: 0 })
             }
         };
-        if end > journal_file.size {
-            let size = end.next_multiple_of(GROWTH_BYTES).min(self.file_bytes_max.max(end));
-            let zeros = vec![0; (size - end) as usize];
-            let mut slices = [IoSlice::new(bytes), IoSlice::new(&zeros)];
-            write_all_at(&*journal_file.file, &mut slices, self.position).context("write", &path)?;
-            journal_file.file.sync_data().context("sync", &path)?;
-            journal_file.size = size;
-            return Ok(());
-        }
-        write_all_at(&*journal_file.file, &mut [IoSlice::new(bytes)], self.position)
-            .context("write", &path)?;
-        journal_file.file.sync_data().context("sync", &path)
+        let grown = end.next_multiple_of(GROWTH_BYTES).min(self.file_bytes_max.max(end));
+        let zeros = if end > journal_file.size { vec![0; (grown - end) as usize] } else { Vec::new() };
+        let mut slices = [IoSlice::new(bytes), IoSlice::new(&zeros)];
+        write_all_at(&*journal_file.file, &mut slices, self.position).context("write", &path)?;
+        journal_file.file.sync_data().context("sync", &path)?;
+        journal_file.size = journal_file.size.max(end + zeros.len() as u64);
+        Ok(())
     }
 }
 

@@ -1,15 +1,15 @@
-//! Making the partitions' own files durable, so that a part of the journal may be written over.
+//! Making the partitions' own files durable, so that a file of the journal may be written over.
 //!
-//! One part at a time: while it is under way, the journal fills its other file.
+//! One at a time: while it is under way, the journal fills its other file. The whole file system is synced, through the one handle that sees every failure:
+//! the kernel may have tried long ago to write what the journal has, and told somebody else that it could not.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::file_syncs::FileSyncs;
 use crate::context::Context;
-use crate::partition::{PartitionLog, SyncScope};
+use crate::partition::PartitionLog;
 
 /// Settles what the journal hands over: on its own thread once that is started, else when asked to.
 #[derive(Debug, Default)]
@@ -28,23 +28,22 @@ struct Work {
 enum Stage {
     #[default]
     Idle,
-    Waiting(Vec<Arc<PartitionLog>>),
+    Waiting(Vec<Weak<PartitionLog>>),
     UnderWay,
-    /// A file could not be synced: what the journal has of it must stay.
+    /// A sync has failed: what the journal has must stay.
     Failed,
     Stopped,
 }
 
 impl Settler {
-    /// Starts the thread; without one, the journal is not used beyond its first two files.
+    /// Starts the thread; without one, the journal is not used beyond its two files.
     pub(super) fn start(&mut self, context: &Arc<Context>) {
-        let (work, mut files) = (self.work.clone(), FileSyncs::new(context.clone()));
-        let spawned =
-            thread::Builder::new().name("log-settle".to_owned()).spawn(move || work.run(&mut files));
+        let (work, context) = (self.work.clone(), context.clone());
+        let spawned = thread::Builder::new().name("log-settle".to_owned()).spawn(move || work.run(&context));
         match spawned {
             Ok(thread) => self.thread = Some(thread),
             Err(error) => {
-                tracing::warn!(%error, "the thread that lets the journal be used again is missing, which costs speed")
+                tracing::warn!(%error, "the thread that frees the journal's files is missing, which costs speed")
             }
         }
     }
@@ -55,14 +54,14 @@ impl Settler {
     }
 
     /// Takes partitions whose files are to be synced; only when free.
-    pub(super) fn hand_over(&self, partitions: Vec<Arc<PartitionLog>>) {
+    pub(super) fn hand_over(&self, partitions: Vec<Weak<PartitionLog>>) {
         *self.work.stage.lock() = Stage::Waiting(partitions);
         self.work.changed.notify_one();
     }
 
     /// Settles what was handed over on the calling thread, for a store without threads.
-    pub(super) fn settle(&self, files: &mut FileSyncs) {
-        self.work.settle(files);
+    pub(super) fn settle(&self, context: &Context) {
+        self.work.settle(context);
     }
 }
 
@@ -73,13 +72,13 @@ impl Drop for Settler {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the thread that settles the journal panicked");
+            tracing::error!("the thread that frees the journal's files panicked");
         }
     }
 }
 
 impl Work {
-    fn run(&self, files: &mut FileSyncs) {
+    fn run(&self, context: &Context) {
         loop {
             let mut stage = self.stage.lock();
             self.changed.wait_while(&mut stage, |stage| !matches!(stage, Stage::Waiting(_) | Stage::Stopped));
@@ -87,11 +86,11 @@ impl Work {
                 return;
             }
             drop(stage);
-            self.settle(files);
+            self.settle(context);
         }
     }
 
-    fn settle(&self, files: &mut FileSyncs) {
+    fn settle(&self, context: &Context) {
         let partitions = {
             let mut stage = self.stage.lock();
             let Stage::Waiting(partitions) = &mut *stage else { return };
@@ -99,11 +98,24 @@ impl Work {
             *stage = Stage::UnderWay;
             partitions
         };
-        files.sync(partitions.clone(), SyncScope::Everything);
-        let sound = !partitions.iter().any(|partition| partition.is_offline());
+        let end = |partition: &Weak<PartitionLog>| {
+            let partition = partition.upgrade()?;
+            let end = partition.log_end_offset();
+            Some((partition, end))
+        };
+        let ends: Vec<_> = partitions.iter().filter_map(end).collect();
+        let outcome = context.sync_everything();
+        let sound = outcome.is_ok() && !context.failed_sync.has_failed();
+        let next = if sound { Stage::Idle } else { Stage::Failed };
+        if sound {
+            ends.iter().for_each(|(partition, end)| partition.settled(*end));
+        } else {
+            let path = context.root().display();
+            tracing::error!(?outcome, %path, "a sync has failed: the journal is kept for the next start");
+        }
         let mut stage = self.stage.lock();
         if matches!(*stage, Stage::UnderWay) {
-            *stage = if sound { Stage::Idle } else { Stage::Failed };
+            *stage = next;
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustix::fs::FlockOperation;
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::{DirectoryEntry, File, FileSystem, LockGuard, OpenMode};
+use super::{DirectoryEntry, File, FileSystem, LockGuard, OpenMode, WholeFileSystem};
 
 /// The file system of the operating system (Linux).
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,6 +63,16 @@ struct RealLock(#[expect(dead_code, reason = "the lock lives as long as the desc
 
 impl LockGuard for RealLock {}
 
+/// The descriptor remembers which failures it has told.
+#[derive(Debug)]
+struct RealWhole(fs::File);
+
+impl WholeFileSystem for RealWhole {
+    fn sync(&self) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(&self.0)?)
+    }
+}
+
 impl FileSystem for RealFileSystem {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let mut options = fs::OpenOptions::new();
@@ -105,8 +115,8 @@ impl FileSystem for RealFileSystem {
         fs::File::open(path)?.sync_all()
     }
 
-    fn sync_all(&self, path: &Path) -> io::Result<()> {
-        Ok(rustix::fs::syncfs(fs::File::open(path)?)?)
+    fn whole(&self, path: &Path) -> io::Result<Box<dyn WholeFileSystem>> {
+        Ok(Box::new(RealWhole(fs::File::open(path)?)))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>> {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{DirectoryEntry, File, FileSystem, LockGuard, OpenMode};
+use super::{DirectoryEntry, File, FileSystem, LockGuard, OpenMode, WholeFileSystem};
 
 mod node;
 mod random;
@@ -49,6 +49,8 @@ struct State {
     boots: u64,
     locks: BTreeSet<u64>,
     operations: u64,
+    /// Syncs that could not keep what they should have.
+    failed_syncs: u64,
     fault: Option<(u64, Fault)>,
     struck: bool,
     stopped: bool,
@@ -81,6 +83,7 @@ impl SimFileSystem {
             boots: 0,
             locks: BTreeSet::new(),
             operations: 0,
+            failed_syncs: 0,
             fault: None,
             struck: false,
             stopped: false,
@@ -358,18 +361,11 @@ impl FileSystem for SimFileSystem {
         state.done()
     }
 
-    fn sync_all(&self, _path: &Path) -> io::Result<()> {
-        let mut state = self.state.lock();
-        match state.operate()? {
-            Some(Fault::Stop) => return Err(stopped()),
-            Some(Fault::Device) => {
-                // As the kernel does, each file reports the failure once more to its own sync.
-                state.nodes.values_mut().for_each(Node::lose_unsynced);
-                return Err(device());
-            }
-            _ => state.nodes.values_mut().for_each(Node::sync),
-        }
-        Ok(())
+    fn whole(&self, _path: &Path) -> io::Result<Box<dyn WholeFileSystem>> {
+        let state = self.state.lock();
+        state.alive()?;
+        let (generation, told) = (state.generation, Mutex::new(state.failed_syncs));
+        Ok(Box::new(SimWhole { state: self.state.clone(), generation, told }))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>> {
@@ -463,6 +459,7 @@ impl File for SimFile {
             match fault {
                 Some(Fault::Device) => {
                     file.forget_dirty();
+                    state.failed_syncs += 1;
                     return Err(device());
                 }
                 Some(Fault::Stop) => {}
@@ -474,6 +471,34 @@ impl File for SimFile {
 
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         None
+    }
+}
+
+#[derive(Debug)]
+struct SimWhole {
+    state: Arc<Mutex<State>>,
+    generation: u64,
+    /// Failed syncs that this handle knows of.
+    told: Mutex<u64>,
+}
+
+impl WholeFileSystem for SimWhole {
+    fn sync(&self) -> io::Result<()> {
+        let mut state = self.state.lock();
+        if state.generation != self.generation {
+            return Err(stopped());
+        }
+        match state.operate()? {
+            Some(Fault::Stop) => return Err(stopped()),
+            Some(Fault::Device) => {
+                // As the kernel does, each file reports the failure once more to its own sync.
+                state.nodes.values_mut().for_each(Node::lose_unsynced);
+                state.failed_syncs += 1;
+            }
+            _ => state.nodes.values_mut().for_each(Node::sync),
+        }
+        let known = std::mem::replace(&mut *self.told.lock(), state.failed_syncs);
+        if known == state.failed_syncs { Ok(()) } else { Err(device()) }
     }
 }
 

@@ -5,8 +5,8 @@
 //! After a power cut, everything from the recovery point on is walked with checksums, and the log ends where the
 //! first unsound byte lies.
 //!
-//! Below the recovery point everything was synced, below what the journal had it was put back, and below the high watermark a kill takes nothing: an
-//! unsound byte there is corruption, reported as an error, and nothing is cut. Indexes, leader epochs and producer state are functions of the log: where they are missing or do not
+//! Below the recovery point everything was synced, and what the journal had is there: an unsound byte among that is corruption, reported as
+//! an error, and nothing is cut. Indexes, leader epochs and producer state are functions of the log: where they are missing or do not
 //! fit, they are made anew.
 
 use std::path::Path;
@@ -263,15 +263,17 @@ impl PartitionLog {
             let start = Start::default();
             walked = self.walk_segment(None, base_offset, start, torn_at.unwrap_or(size))?;
         }
-        let Some(torn_at) = torn_at else { return Ok(walked) };
         let (end_offset, path) = (walked.segment.extent().next_offset, walked.segment.log_path());
+        let Some(torn_at) = torn_at else {
+            let journaled = checkpointed.journaled;
+            if next_base.is_none() && end_offset < journaled && checkpointed.log_start_offset < journaled {
+                return Err(LogError::Corrupt { what: "end of the log", path, position: size });
+            }
+            return Ok(walked);
+        };
         let synced = match self.context.previous_run {
             PreviousRun::None | PreviousRun::Clean => i64::MAX,
-            // Whatever was shown had been written, and all of that is there.
-            PreviousRun::Killed => checkpointed.recovery_point.max(checkpointed.high_watermark),
-            PreviousRun::SyncFailed | PreviousRun::PowerCut => {
-                checkpointed.recovery_point.max(checkpointed.journaled)
-            }
+            _ => checkpointed.recovery_point.max(checkpointed.journaled),
         };
         if end_offset < synced {
             return Err(LogError::Corrupt { what: "record batch", path, position: torn_at });

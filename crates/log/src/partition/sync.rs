@@ -163,6 +163,8 @@ impl PartitionLog {
                     self.advance_high_watermark(plan.mark);
                 }
             }
+            // Its directory has another name by now.
+            Err(_) if self.status() == Status::Deleted => {}
             Err(error) => {
                 self.context.failed_sync.write();
                 self.go_offline(&error);
@@ -210,9 +212,11 @@ impl PartitionLog {
         self.journal_generation.swap(generation, Ordering::Relaxed) != generation
     }
 
-    /// Whether a sync of the partition's files is under way.
-    pub(crate) fn is_being_synced(&self) -> bool {
-        self.sync.is_locked()
+    /// Takes note that everything before an offset is in the files on the disk: whatever was, and was written when the sync began.
+    pub(crate) fn settled(&self, offset: i64) {
+        if matches!(self.status(), Status::Open | Status::Closing) {
+            self.recovery_point.fetch_max(offset, Ordering::AcqRel);
+        }
     }
 
     /// Offset before which everything is durable, in the files or in the journal.

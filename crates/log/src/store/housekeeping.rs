@@ -338,7 +338,8 @@ impl LogStore {
             .collect();
         let root = self.context.root();
         // One sync of everything: ten thousand partitions stop as fast as one.
-        let synced = self.context.fs().sync_all(root);
+        let synced = self.context.sync_everything();
+        sound &= !self.context.failed_sync.has_failed();
         if let Err(error) = &synced {
             sound = false;
             tracing::error!(%error, path = %root.display(), "data directory cannot be synced");

@@ -1,13 +1,13 @@
 //! What the journal has is durable, whoever's files have not got it; and when it cannot be used, the files are synced.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::durability::FsyncPolicy;
-use crate::fs::FileSystem;
 use crate::fs::sim::Fault;
+use crate::fs::{FileSystem, OpenMode};
 use crate::testing::{Bench, batch, create, offsets, read};
-use crate::{LogError, LogStore, PartitionLog};
-use std::path::Path;
+use crate::{LogError, LogStore, PartitionLog, PreviousRun};
 
 const PARTITIONS: i32 = 5;
 
@@ -141,6 +141,52 @@ fn what_a_killed_process_left_is_kept_until_the_files_have_it() {
         drop(store);
         bench.fs.power_cut();
         assert_eq!(ends(&bench.open().unwrap(), "t"), [2, 1, 1, 1, 1], "seed {seed}");
+    }
+}
+
+#[test]
+fn a_killed_process_is_not_believed_when_its_files_are_shorter_than_the_journal_has_them() {
+    let bench = Bench::new(1, FsyncPolicy::Group);
+    let store = bench.open().unwrap();
+    create(&store, "t", PARTITIONS, []).unwrap();
+    append_to_all(&store, "t", 10);
+    append_to_all(&store, "t", 10);
+    let path = store.partition("t", 3).unwrap().directory().join("00000000000000000000.log");
+    drop(store);
+    bench.fs.kill();
+    // The volume was taken away and given back, and the machine ran on.
+    bench.fs.open(&path, OpenMode::Existing).unwrap().set_size(0).unwrap();
+    let store = bench.open().unwrap();
+    assert_eq!((store.previous_run(), ends(&store, "t")), (PreviousRun::PowerCut, vec![2; 5]));
+}
+
+#[test]
+fn what_the_system_could_not_write_long_ago_is_in_the_journal_still() {
+    for seed in 0..30 {
+        let bench = Bench { journal_bytes: 3_000, ..Bench::new(seed, FsyncPolicy::Group) };
+        let store = bench.open().unwrap();
+        create(&store, "t", PARTITIONS, []).unwrap();
+        append_to_all(&store, "t", 10);
+        // Somebody else is told.
+        let foreign = bench.fs.whole(Path::new("data")).unwrap();
+        bench.fs.inject(0, Fault::Device);
+        assert!(foreign.sync().is_err());
+        // Once the journal cannot be used again, the files' own syncs tell.
+        for partition in (0..40).flat_map(|_| partitions(&store, "t")) {
+            _ = partition.append(&batch(1, 10));
+            store.sync_queued();
+        }
+        assert!(partitions(&store, "t").iter().all(|partition| partition.is_offline()), "seed {seed}");
+        let acknowledged: Vec<i64> = partitions(&store, "t").iter().map(|one| one.high_watermark()).collect();
+        if seed % 2 == 0 {
+            store.close().unwrap();
+        }
+        drop(store);
+        bench.fs.power_cut();
+        let store = bench.open().unwrap();
+        assert!(acknowledged.iter().all(|&end| end > 3), "seed {seed}: {acknowledged:?}");
+        let kept = ends(&store, "t").into_iter().zip(acknowledged);
+        assert!(kept.clone().all(|(end, acknowledged)| end >= acknowledged), "{seed}: {kept:?}");
     }
 }
 
