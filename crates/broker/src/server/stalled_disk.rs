@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use millstream_log::fs::{DirectoryEntry, File, FileSystem, LockGuard, OpenMode, RealFileSystem};
+use millstream_log::fs::{
+    DirectoryEntry, File, FileSystem, LockGuard, OpenMode, RealFileSystem, WholeFileSystem,
+};
 use millstream_log::{FsyncPolicy, StoreOptions, SystemClock};
 use millstream_wire::compression::Compressor;
 use millstream_wire::frame;

@@ -20,7 +20,8 @@ const IDLE_TURNS_MAX: u32 = 400;
 pub(super) struct Machine {
     pub(super) fs: SimFileSystem,
     clock: Arc<HeldClock>,
-    journal_bytes: u64,
+    /// Of each file of the journal; 0 for none.
+    pub(super) journal_bytes: u64,
     random: SplitMix,
 }
 

@@ -36,8 +36,11 @@ fn small(of: Use, sequence: u32) -> Vec<u8> {
     encode(of, sequence, &[entry(0, b"some bytes")])
 }
 
+/// Partitions and bytes.
+type Parts = Vec<(i32, Vec<u8>)>;
+
 /// The partitions of each frame's entries with their bytes, and whether frames are missed.
-fn read(bytes: &[u8]) -> (Vec<Vec<(i32, Vec<u8>)>>, bool) {
+fn read(bytes: &[u8]) -> (Vec<Parts>, bool) {
     let fs = SimFileSystem::new(1);
     let path = Path::new("journal");
     let file = fs.open(path, OpenMode::OrCreate).unwrap();
