@@ -86,10 +86,15 @@ impl Context {
     /// Makes durable whatever was written.
     ///
     /// # Errors
-    /// As the system gives them. What an earlier failure has lost, this one does not bring back: see [`FailedSyncNote::has_failed`].
+    /// As the system gives them, or because a sync of this process has failed before: a failure is told once, and what it lost is on no
+    /// disk however many syncs succeed. Single files' own syncs tell which of them were hit.
     pub(crate) fn sync_everything(&self) -> io::Result<()> {
         let whole = self.whole.lock();
-        whole.sync().inspect_err(|_| self.failed_sync.write())
+        whole.sync().inspect_err(|_| self.failed_sync.write())?;
+        match self.failed_sync.has_failed() {
+            true => Err(io::Error::other("an earlier sync in the data directory failed")),
+            false => Ok(()),
+        }
     }
 
     /// Whether checkpoints say something of a topic's partitions from one on.

@@ -32,6 +32,11 @@ pub(crate) use journal::{discard, is_in_files, replay};
 /// Time between the syncs of [`FsyncPolicy::Interval`].
 pub const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
+/// A round over so many partitions shows that many producers are at work. The next one then begins [`BUSY_ROUND`] after it at the earliest:
+/// a sync costs the processors as much as several appends, and it is as quick for more of them.
+const BUSY_PARTITIONS: usize = 16;
+const BUSY_ROUND: Duration = Duration::from_millis(1);
+
 /// When appended records are synced to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FsyncPolicy {
@@ -140,7 +145,11 @@ impl Syncer {
         }
         let context = self.context.clone();
         while let Some(partitions) = context.sync_queue.wait(interval) {
+            let (began, is_busy) = (Instant::now(), partitions.len() >= BUSY_PARTITIONS);
             self.round(partitions);
+            if is_busy && self.journal.is_some() {
+                std::thread::sleep(BUSY_ROUND.saturating_sub(began.elapsed()));
+            }
         }
     }
 

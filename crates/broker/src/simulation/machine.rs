@@ -21,7 +21,8 @@ pub(super) struct Machine {
     pub(super) fs: SimFileSystem,
     clock: Arc<HeldClock>,
     /// Of each file of the journal; 0 for none.
-    journal_bytes: u64,
+    /// Of each file of the journal; 0 for none.
+    pub(super) journal_bytes: u64,
     random: SplitMix,
 }
 

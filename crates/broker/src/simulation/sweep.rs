@@ -18,10 +18,13 @@ use super::{Clients, Story};
 use crate::Broker;
 
 /// How many operations lie between two tries in `cargo test`.
-const STEP: u64 = 149;
+const STEP: u64 = 293;
 /// All scenarios differ by nothing but their faults.
 const SEED: u64 = 1;
 const FAULTS: [Fault; 4] = [Fault::ShortWrite, Fault::NoSpace, Fault::Device, Fault::Stop];
+
+/// Without a journal, one that is full after a few rounds, and one that never is.
+const JOURNAL_BYTES: [u64; 3] = [0, 4 << 10, 1 << 20];
 
 /// How the machine ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,8 +121,9 @@ impl Story {
     }
 
     /// Says whether there was an operation for the fault to strike.
-    fn suffer(mut self, fault: Fault, at: u64, ending: Ending) -> bool {
-        let name = format!("{fault:?} at operation {at}, then {ending:?}");
+    fn suffer(mut self, fault: Fault, at: u64, ending: Ending, journal_bytes: u64) -> bool {
+        let name = format!("{fault:?} at operation {at}, then {ending:?}, journal of {journal_bytes} bytes");
+        self.machine.journal_bytes = journal_bytes;
         let fs = self.machine.fs.clone();
         fs.inject(at, fault);
         self.use_broker(&name);
@@ -148,11 +152,15 @@ fn no_fault_at_any_operation_of_the_disk_breaks_a_promise() {
     std::thread::scope(|scope| {
         for ending in [Ending::Kill, Ending::PowerCut] {
             scope.spawn(move || {
-                for (index, fault) in FAULTS.into_iter().enumerate() {
+                let ways = FAULTS.into_iter().flat_map(|fault| JOURNAL_BYTES.map(|bytes| (fault, bytes)));
+                for (index, (fault, journal_bytes)) in ways.enumerate() {
                     let first = (index as u64 * 2 + ending as u64) * 7 % step;
                     let tries = (first..).step_by(step as usize);
-                    let struck = tries.take_while(|&at| Story::new(SEED).suffer(fault, at, ending)).count();
-                    eprintln!("{fault:?}, then {ending:?}: {struck} operations");
+                    let suffer = |at: &u64| Story::new(SEED).suffer(fault, *at, ending, journal_bytes);
+                    let struck = tries.take_while(suffer).count();
+                    eprintln!(
+                        "{fault:?}, then {ending:?}, journal of {journal_bytes} bytes: {struck} operations"
+                    );
                     assert!(struck as u64 * step > 500, "the scenario is hardly there");
                 }
             });

@@ -105,14 +105,17 @@ impl Work {
         };
         let ends: Vec<_> = partitions.iter().filter_map(end).collect();
         let outcome = context.sync_everything();
-        let sound = outcome.is_ok() && !context.failed_sync.has_failed();
-        let next = if sound { Stage::Idle } else { Stage::Failed };
-        if sound {
-            ends.iter().for_each(|(partition, end)| partition.settled(*end));
-        } else {
-            let path = context.root().display();
-            tracing::error!(?outcome, %path, "a sync has failed: the journal is kept for the next start");
-        }
+        let next = match outcome {
+            Ok(()) => {
+                ends.iter().for_each(|(partition, end)| partition.settled(*end));
+                Stage::Idle
+            }
+            Err(error) => {
+                let path = context.root().display();
+                tracing::error!(%error, %path, "a sync has failed: the journal is kept for the next start");
+                Stage::Failed
+            }
+        };
         let mut stage = self.stage.lock();
         if matches!(*stage, Stage::UnderWay) {
             *stage = next;

@@ -3,11 +3,11 @@
 use std::fs;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 
 use super::{DirectoryEntry, File, FileSystem, LockGuard, OpenMode, WholeFileSystem};
@@ -82,7 +82,14 @@ impl FileSystem for RealFileSystem {
             OpenMode::OrCreate => _ = options.create(true),
             OpenMode::Empty => _ = options.create(true).truncate(true),
         }
-        Ok(Arc::new(RealFile(options.open(path)?)))
+        // Else each first read after a write changes the inode; only the file's owner may do without.
+        let file = match options.custom_flags(OFlags::NOATIME.bits() as i32).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                options.custom_flags(0).open(path)?
+            }
+            opened => opened?,
+        };
+        Ok(Arc::new(RealFile(file)))
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {

@@ -339,7 +339,6 @@ impl LogStore {
         let root = self.context.root();
         // One sync of everything: ten thousand partitions stop as fast as one.
         let synced = self.context.sync_everything();
-        sound &= !self.context.failed_sync.has_failed();
         if let Err(error) = &synced {
             sound = false;
             tracing::error!(%error, path = %root.display(), "data directory cannot be synced");
