@@ -5,8 +5,8 @@
 //! ([`instances`]), and the values that it pushed are series ([`series`]), which `/metrics` shows until the client has been silent for a while.
 //! Errors and throttling are those of Apache Kafka with a receiver plugin: here the metrics page is the receiver.
 //!
-//! Everything is bounded: instances by number, series by bytes, a push by `telemetry.max.bytes` before and after it is decompressed. A client that
-//! is asked for nothing leaves nothing, whatever it pushes.
+//! Instances are bounded by number, series (with their lines on the page) by bytes, a push by `telemetry.max.bytes` before and after it is decompressed. Of what a client
+//! pushes without being asked nothing is kept. Throttling goes by the id that a client gives: one that makes up ids is not slowed down by it.
 
 mod instances;
 mod series;

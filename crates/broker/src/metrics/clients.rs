@@ -11,6 +11,9 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use crate::core::Core;
 use crate::telemetry::{Series, SeriesLabels};
 
+/// What a gauge's name gets where a counter has that.
+const GAUGE_SUFFIX: &str = "_gauge";
+
 /// Encodes all of them.
 pub(super) fn encode(core: &Core, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
     let (instances, series) = core.telemetry.collect();
@@ -38,23 +41,36 @@ pub(super) fn encode(core: &Core, encoder: &mut DescriptorEncoder<'_>) -> Result
     let name = "millstream_broker_client_metrics_dropped";
     let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
     ConstCounter::new(counts.dropped.get()).encode(metric)?;
-    let mut by_name: BTreeMap<&str, Vec<(&SeriesLabels, &Series)>> = BTreeMap::new();
+    let mut by_name: BTreeMap<(String, bool), Vec<(&SeriesLabels, &Series)>> = BTreeMap::new();
     for (client, series) in &series {
-        by_name.entry(&series.name).or_default().push((client, series));
+        by_name.entry((series.name.clone(), series.is_counter)).or_default().push((client, series));
     }
-    by_name.into_iter().try_for_each(|(name, series)| encode_pushed(encoder, name, &series))
+    for ((name, is_counter), series) in &by_name {
+        // A name is of one type. Where a client takes it for a gauge and another for a counter, the gauge gets another name.
+        if *is_counter || !by_name.contains_key(&(name.clone(), true)) {
+            encode_pushed(encoder, name, *is_counter, series)?;
+        } else {
+            let other_name = format!("{name}{GAUGE_SUFFIX}");
+            let is_taken =
+                [true, false].iter().any(|kind| by_name.contains_key(&(other_name.clone(), *kind)));
+            if !is_taken {
+                encode_pushed(encoder, &other_name, false, series)?;
+            }
+        }
+    }
+    Ok(())
 }
 
-/// One name with the values of all clients. Where some take it for a counter and others do not, the first is right.
+/// One name with the values of all clients.
 fn encode_pushed(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
+    is_counter: bool,
     series: &[(&SeriesLabels, &Series)],
 ) -> Result<(), Error> {
-    let is_counter = series.first().is_some_and(|(_, first)| first.is_counter);
     let kind = if is_counter { MetricType::Counter } else { MetricType::Gauge };
     let mut metric = encoder.encode_descriptor(name, "Pushed by clients (KIP-714)", None, kind)?;
-    for (client, series) in series.iter().filter(|(_, series)| series.is_counter == is_counter) {
+    for (client, series) in series {
         let own = client.iter().map(|(name, value)| (*name, value.as_str()));
         let labels: Vec<(&str, &str)> =
             own.chain(series.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))).collect();

@@ -1,6 +1,6 @@
 //! How long requests took, exactly enough for quantiles: eight buckets for each doubling, from 12 µs to 52 s, so that a quantile is off by an eighth at most.
 //!
-//! Counting is three additions without a lock. Quantiles are those of the last minutes, as in Apache Kafka, whose samples fade: whoever reads them leaves behind
+//! Counting is two additions without a lock. Quantiles are those of the last minutes, as in Apache Kafka, whose samples fade: whoever reads them leaves behind
 //! what was counted until then, and later readings subtract it.
 
 use std::array;
@@ -44,7 +44,7 @@ pub(crate) struct RequestTimes {
 #[derive(Debug)]
 struct Counted {
     buckets: [AtomicU64; BUCKETS],
-    sum_ns: AtomicU64,
+    sum_us: AtomicU64,
     /// Earlier counts, the oldest first.
     earlier: Mutex<VecDeque<(Instant, Box<Counts>)>>,
 }
@@ -63,13 +63,13 @@ impl RequestTimes {
         let counted = self.counted.get_or_init(|| {
             Box::new(Counted {
                 buckets: array::from_fn(|_| AtomicU64::new(0)),
-                sum_ns: AtomicU64::new(0),
+                sum_us: AtomicU64::new(0),
                 earlier: Mutex::default(),
             })
         });
         let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         counted.buckets[bucket_of(took_ns)].fetch_add(1, Ordering::Relaxed);
-        counted.sum_ns.fetch_add(took_ns, Ordering::Relaxed);
+        counted.sum_us.fetch_add(took_ns / 1000, Ordering::Relaxed);
     }
 
     /// The histogram, if there was a request.
@@ -85,7 +85,7 @@ impl RequestTimes {
             from = to;
         }
         buckets.push((f64::MAX, counts[from..].iter().sum()));
-        let sum_seconds = Duration::from_nanos(counted.sum_ns.load(Ordering::Relaxed)).as_secs_f64();
+        let sum_seconds = Duration::from_micros(counted.sum_us.load(Ordering::Relaxed)).as_secs_f64();
         Some(Histogram { sum_seconds, count: counts.iter().sum(), buckets })
     }
 

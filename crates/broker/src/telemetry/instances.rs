@@ -129,7 +129,7 @@ impl Instances {
         let instance_id = millstream_log::id_text(id);
         let demand = self.subscriptions.demand(id, |attribute| match attribute {
             Attribute::InstanceId => instance_id.clone(),
-            Attribute::ClientId => client.client_id.to_owned(),
+            Attribute::ClientId => cut(client.client_id),
             Attribute::SoftwareName => software.name.clone(),
             Attribute::SoftwareVersion => software.version.clone(),
             Attribute::SourceAddress => caller.host.clone(),
@@ -179,13 +179,17 @@ impl Instances {
             if !demand.includes(point.name) {
                 return;
             }
-            if resource.replace(point.resource) != Some(point.resource) {
+            if !resource
+                .replace(point.resource)
+                .is_some_and(|known: otlp::Attributes<'_>| known.is_same(point.resource))
+            {
                 series.describe(labels, point.resource);
             }
             let room = CLIENT_SERIES_BYTES_MAX.saturating_sub(series.bytes);
             let room = room.min(ALL_SERIES_BYTES_MAX.saturating_sub(others + series.bytes));
             dropped += u64::from(!series.record(&point, &mut key, room));
         });
+        series.end_push();
         self.series_bytes = others + series.bytes;
         outcome.map(|()| dropped)
     }

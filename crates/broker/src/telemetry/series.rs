@@ -22,8 +22,11 @@ const COUNTER_SUFFIX: &str = "_total";
 const LABELS_MAX: usize = 16;
 const NAME_CHARS_MAX: usize = 200;
 const VALUE_CHARS_MAX: usize = 256;
-/// What a series takes beside its text, roughly.
+/// What a series takes beside its text, and a label beside its own, roughly.
 const SERIES_OVERHEAD_BYTES: usize = 256;
+const LABEL_OVERHEAD_BYTES: usize = 112;
+/// A value that so many pushes did not have is gone: its client measures it no more.
+const PUSHES_KEPT: u64 = 3;
 
 /// What a client says of itself and is shown with every value of it.
 const RESOURCE_LABELS: [&str; 5] =
@@ -42,6 +45,10 @@ pub(crate) struct Series {
     pub(crate) is_counter: bool,
     pub(crate) labels: Vec<(String, String)>,
     bits: AtomicU64,
+    /// The push that had it last.
+    push: AtomicU64,
+    /// What it takes.
+    bytes: usize,
 }
 
 impl Series {
@@ -49,7 +56,8 @@ impl Series {
         f64::from_bits(self.bits.load(Ordering::Relaxed))
     }
 
-    fn take(&self, point: &Point<'_>) {
+    fn take(&self, point: &Point<'_>, push: u64) {
+        self.push.store(push, Ordering::Relaxed);
         let value = match point.kind {
             PointKind::Gauge | PointKind::Counter => point.value,
             PointKind::Increment => self.value() + point.value.max(0.0),
@@ -63,7 +71,9 @@ impl Series {
 pub(super) struct ClientSeries {
     by_key: HashMap<String, Arc<Series>>,
     labels: Arc<SeriesLabels>,
-    /// What they take.
+    /// Pushes before this one.
+    push: u64,
+    /// What they take: in memory, and each with its line on the page, where the client's labels stand again.
     pub(super) bytes: usize,
 }
 
@@ -74,28 +84,42 @@ impl ClientSeries {
         key.clear();
         push_name(key, point.name);
         let name_length = key.len();
-        let labels = self.labels_of(point.attributes);
+        let mut labels = self.labels_of(point.attributes);
+        labels.sort_unstable();
         for (name, value) in &labels {
             let _ = write!(key, "\0{name}\0{value}");
         }
         key.push(if is_counter { 'c' } else { 'g' });
         if let Some(series) = self.by_key.get(key.as_str()) {
-            series.take(point);
+            series.take(point, self.push);
             return true;
         }
-        let bytes = 2 * key.len() + SERIES_OVERHEAD_BYTES;
+        let of_client: usize = self.labels.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let bytes = 3 * key.len() + of_client + labels.len() * LABEL_OVERHEAD_BYTES + SERIES_OVERHEAD_BYTES;
         if bytes > room_bytes {
             return false;
         }
-        let series =
-            Series { name: key[..name_length].to_owned(), is_counter, labels, bits: AtomicU64::default() };
-        series.take(point);
+        let name = key[..name_length].to_owned();
+        let (bits, push) = (AtomicU64::default(), AtomicU64::default());
+        let series = Series { name, is_counter, labels, bits, push, bytes };
+        series.take(point, self.push);
         self.by_key.insert(key.clone(), Arc::new(series));
         self.bytes += bytes;
         true
     }
 
-    /// Sets what all have: the client's own labels, and what it says of itself.
+    /// Forgets what the last pushes did not have.
+    pub(super) fn end_push(&mut self) {
+        self.push += 1;
+        let oldest = self.push.saturating_sub(PUSHES_KEPT);
+        self.by_key.retain(|_, series| {
+            let is_heard = series.push.load(Ordering::Relaxed) >= oldest;
+            self.bytes -= if is_heard { 0 } else { series.bytes };
+            is_heard
+        });
+    }
+
+    /// Sets what all have: the client's own labels, and what it says of itself. With others, they are other series.
     pub(super) fn describe(&mut self, own: &SeriesLabels, resource: Attributes<'_>) {
         let mut labels = own.clone();
         for (key, value) in resource.iter() {
@@ -106,6 +130,8 @@ impl ClientSeries {
         }
         if *self.labels != labels {
             self.labels = Arc::new(labels);
+            self.by_key.clear();
+            self.bytes = 0;
         }
     }
 

@@ -230,20 +230,41 @@ async fn a_hostile_client_takes_no_more_than_its_room_and_no_name_of_the_broker(
     test.subscribe("all", ALL).await;
     let granted = test.granted().await;
     let dropped = "millstream_broker_client_metrics_dropped_total";
-    for round in 0..20 {
-        let many = (0..500).flat_map(|name| metric(&format!("{round}-{name}"), None, 1.0));
+    for round in 0..3 {
+        let many = (0..4_000).flat_map(|name| metric(&format!("{round}-{name}"), None, 1.0));
         assert_eq!(test.push(pushing(&granted, many.collect())).await, 0);
         clock.advance_ms(1000);
     }
     let shown = test.lines("kafka_client_").len();
     assert!((1000..5000).contains(&shown), "{shown}");
-    assert_eq!(test.lines(dropped), [format!("{dropped} {}", 10_000 - shown)]);
+    assert_eq!(test.lines(dropped), [format!("{dropped} {}", 12_000 - shown)]);
     let other = test.granted().await;
     let stolen =
         [metric("x_total", None, 1.0), metric("x", Some(false), 2.0), metric("a\nb{", None, 3.0)].concat();
     assert_eq!(test.push(pushing(&other, stolen)).await, 0);
     let names = ["kafka_client_x", "kafka_client_a_b_"].map(|name| test.lines(name).len());
-    assert_eq!(names, [1, 1], "a name is of one type");
+    assert_eq!(names, [2, 1]);
+    assert_eq!(
+        (test.lines("kafka_client_x_gauge{").len(), test.lines("kafka_client_x_total{").len()),
+        (1, 1)
+    );
+}
+
+#[tokio::test]
+async fn a_value_that_is_measured_no_more_goes_and_gives_its_room_back() {
+    let (mut test, clock) = TestBroker::start_held().await;
+    test.subscribe("all", ALL).await;
+    let granted = test.granted().await;
+    for round in 0..12 {
+        let many = (0..400).flat_map(|name| metric(&format!("{round}-{name}"), None, 1.0));
+        let pushed = [metric("always", None, 1.0), many.collect()].concat();
+        assert_eq!(test.push(pushing(&granted, pushed)).await, 0);
+        clock.advance_ms(1000);
+    }
+    assert_eq!(test.lines("kafka_client_always").len(), 1);
+    assert_eq!(test.lines("kafka_client_").len(), 3 * 400 + 1);
+    let dropped = "millstream_broker_client_metrics_dropped_total";
+    assert_eq!(test.lines(dropped), [format!("{dropped} 0")]);
 }
 
 #[tokio::test]
