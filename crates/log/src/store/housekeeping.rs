@@ -262,11 +262,9 @@ impl LogStore {
             let candidates: Vec<Uuid> =
                 deleted.iter().filter_map(|(&id, deleted)| had(deleted).then_some(id)).collect();
             let owner = if candidates.is_empty() { None } else { self.owner(&path)? };
-            let is_deleted = |id: &&Uuid| match owner {
-                Some(owner) => owner == **id,
-                // Without an id in it, a directory is that of the topic that has its name.
-                None => self.partition(topic, partition).is_none(),
-            };
+            // Without an id in it, it may be that of a newer topic of this name. But then it has nothing that was promised to last: what is
+            // synced is so with the id, and what only the journal has will be written from there.
+            let is_deleted = |id: &&Uuid| owner.is_none_or(|owner| owner == **id);
             if let Some(&id) = candidates.iter().find(is_deleted) {
                 let to = root.join(discarded_directory(topic, partition, DELETE_SUFFIX));
                 fs.rename(&path, &to).context("rename", &path)?;

@@ -114,17 +114,24 @@ fn a_journal_that_fails_costs_nothing_but_speed() {
 
 #[test]
 fn a_topic_of_the_same_name_gets_nothing_of_the_one_before() {
-    for seed in 0..30 {
+    for seed in 0..400 {
         let bench = Bench::new(seed, FsyncPolicy::Group);
         let store = with_topic(&bench);
         append_to_all(&store, 10);
         append_to_all(&store, 10);
-        store.delete_topic(store.topic("t").unwrap().id).unwrap();
+        // At worst, a directory keeps its name, and the file that says whose it is was never synced.
+        bench.fs.inject(seed % 30, Fault::Device);
+        _ = store.delete_topic(store.topic("t").unwrap().id);
+        bench.fs.clear_fault();
+        if store.topic("t").is_some() {
+            continue;
+        }
         create(&store, "t", PARTITIONS, []).unwrap();
-        append_to_all(&store, 20);
+        store.partition("t", 0).unwrap().append(&batch(1, 20)).unwrap();
+        store.sync_queued();
         drop(store);
         bench.fs.power_cut();
-        assert_eq!(ends(&bench.open().unwrap()), [1; PARTITIONS as usize], "seed {seed}");
+        assert_eq!(ends(&bench.open().unwrap()), [1, 0, 0, 0, 0], "seed {seed}");
     }
 }
 
