@@ -4,7 +4,7 @@
 //! store keeps the truth about topics in the metadata log and everything about records in the partitions; what lies in the
 //! directory without a topic is removed if the metadata log says that it was deleted, and left alone otherwise.
 //!
-//! The store owns two threads: one syncs, one compacts. Retention, checkpoints and the removal of files are calls, so that whoever
+//! The store owns threads that sync (one, with helpers and one that frees the journal) and one that compacts. Retention, checkpoints and the removal of files are calls, so that whoever
 //! runs the store decides when and where they happen ([`RETENTION_INTERVAL`], [`CHECKPOINT_INTERVAL`]).
 //!
 //! Locks, in order: administration, the metadata log's, the topics'.

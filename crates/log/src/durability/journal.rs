@@ -127,7 +127,7 @@ impl Journal {
         self.settler.settle(&self.context);
     }
 
-    /// Makes durable what was appended to partitions; those are left over whose own files have to be synced instead.
+    /// Makes durable what was appended to partitions; those are left over, each once, whose own files have to be synced instead.
     pub(super) fn write(&mut self, partitions: Vec<Arc<PartitionLog>>) -> Vec<Arc<PartitionLog>> {
         if !self.is_usable() {
             return partitions;
@@ -153,6 +153,11 @@ impl Journal {
             }
         }
         self.commit(&mut left);
+        if self.state == State::Failed {
+            // What the journal had is left over too, and may be among the rest.
+            left.sort_unstable_by_key(Arc::as_ptr);
+            left.dedup_by_key(|partition| Arc::as_ptr(partition));
+        }
         left
     }
 
@@ -202,8 +207,9 @@ impl Journal {
         }
         let in_frame = std::mem::take(&mut self.in_frame);
         let size = self.frame.len() as u64;
-        let has_room = self.position + size <= self.file_bytes_max || self.rotate();
-        match (has_room && self.state == State::Ready).then(|| self.write_frame()) {
+        let is_possible =
+            self.state == State::Ready && (self.position + size <= self.file_bytes_max || self.rotate());
+        match is_possible.then(|| self.write_frame()) {
             Some(Ok(())) => {
                 self.position += size;
                 self.sequence += 1;
@@ -222,8 +228,6 @@ impl Journal {
                 {
                     self.state = failed(&error);
                     left.extend(std::mem::take(&mut self.in_file).iter().filter_map(Weak::upgrade));
-                    left.sort_unstable_by_key(Arc::as_ptr);
-                    left.dedup_by_key(|partition| Arc::as_ptr(partition));
                 }
             }
         }

@@ -113,6 +113,26 @@ fn a_journal_that_fails_costs_nothing_but_speed() {
 }
 
 #[test]
+fn a_journal_that_fails_between_two_frames_leaves_each_partition_over_once() {
+    let bench = Bench { journal_bytes: 64 << 20, ..Bench::new(1, FsyncPolicy::Group) };
+    let store = bench.open().unwrap();
+    create(&store, "t", 20, []).unwrap();
+    let all: Vec<_> = (0..20).map(|index| store.partition("t", index).unwrap()).collect();
+    // The second round takes two frames, and what the first has written is synced in the files when that fails.
+    for (round, value_len) in [(1, 10), (2, 250 << 10)] {
+        for partition in &all {
+            partition.append(&batch(1, value_len)).unwrap();
+        }
+        if round == 2 {
+            bench.fs.inject(0, Fault::Device);
+        }
+        store.sync_queued();
+        assert!(all.iter().all(|partition| partition.high_watermark() == round), "round {round}");
+    }
+    assert!(all.iter().all(|partition| partition.recovery_point() == 2));
+}
+
+#[test]
 fn a_topic_of_the_same_name_gets_nothing_of_the_one_before() {
     for seed in 0..400 {
         let bench = Bench::new(seed, FsyncPolicy::Group);
